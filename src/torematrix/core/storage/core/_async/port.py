@@ -1,0 +1,138 @@
+"""The driver port: everything an engine has to provide.
+
+A driver turns frozen operations into statements and runs them, on a connection of its own or within a session. It knows
+nothing of repositories, scopes or layers. It raises nothing but ``StorageError``: ``translate`` is the one place where
+the client library's errors become ours, by their codes, never by their text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any, Protocol
+
+from ...capability import Capabilities, Feature
+from ...errors import StorageError, UnsupportedError
+from ...model.codec import Row
+from ...query.operations import Collection, Operation, Scan
+from ..options import Explanation, Progress, TransactionOptions
+
+__all__ = ["AsyncDriver", "AsyncSession"]
+
+
+class AsyncSession(Protocol):
+    """One transaction on one connection.
+
+    ``commit`` and ``rollback`` end it and give the connection back, whatever happens: they run to their end even when the
+    caller is cancelled meanwhile, and no connection is handed on with an open transaction.
+    """
+
+    async def savepoint(self) -> str:
+        """Mark the present state; the name of the mark."""
+        ...
+
+    async def rollback_to(self, savepoint: str) -> None:
+        """Undo exactly what was written since the mark, and forget the mark."""
+        ...
+
+    async def release(self, savepoint: str) -> None:
+        """Forget the mark and keep what was written."""
+        ...
+
+    async def commit(self) -> None:
+        """Make everything permanent. Raises when that did not happen."""
+        ...
+
+    async def rollback(self) -> None:
+        """Undo everything. Never raises for a connection that is gone: then the engine has undone it."""
+        ...
+
+
+class AsyncDriver(Protocol):
+    """One open database.
+
+    Attributes:
+        backend: the engine's name, as in capabilities and errors.
+        json_documents: whether rows carry their document part as JSON text (else as a dict).
+    """
+
+    backend: str
+    json_documents: bool
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this deployment can do; known once open."""
+        ...
+
+    async def open(self) -> None:
+        """Connect, probe, and prepare the library's own tables. Does nothing when open already."""
+        ...
+
+    async def close(self) -> None:
+        """Give everything back; sessions still open are rolled back. Does nothing when closed already."""
+        ...
+
+    async def ensure(self, collection: Collection) -> None:
+        """Create what the collection needs, apply additive changes, and set ``collection.plan``.
+
+        Raises:
+            ConfigurationError: the stored schema differs in a way that only a migration may change.
+        """
+        ...
+
+    async def run(self, operation: Operation, session: AsyncSession | None) -> Any:
+        """The operation's result, as its class documents it; all of it happens or none."""
+        ...
+
+    def stream(self, operation: Scan, session: AsyncSession | None) -> AsyncGenerator[list[Row], None]:
+        """The rows in batches; closing the generator frees everything it holds."""
+        ...
+
+    async def begin(self, options: TransactionOptions) -> AsyncSession:
+        """Start a transaction. UnavailableError when no connection was free, or no lock granted, within the deadline."""
+        ...
+
+    async def explain(self, operation: Operation) -> Explanation:
+        """What ``run`` would send, and the engine's plan for it; nothing is changed."""
+        ...
+
+    async def cursor_key(self) -> bytes:
+        """The secret that signs cursors, kept with the database unless configured: at least 32 bytes."""
+        ...
+
+    async def health(self) -> dict[str, Any]:
+        """A round trip to the engine: its version and what is worth knowing of its state. Raises when it does not answer."""
+        ...
+
+    async def collections(self) -> dict[str, dict[str, Any]]:
+        """The collections stored here, by name, each with the description of its schema."""
+        ...
+
+    async def backup(self, path: Path, progress: Progress | None) -> dict[str, Any]:
+        """Write a consistent copy to this file while others read and write; its manifest."""
+        raise self.unsupported(Feature.BACKUP, "backup")
+
+    async def check(self) -> list[str]:
+        """Examine the whole database; what is wrong with it, nothing when it is sound."""
+        raise self.unsupported(Feature.CHECK, "check")
+
+    async def vacuum(self, full: bool) -> dict[str, Any]:
+        """Give free space back to the file system; the sizes before and after in bytes."""
+        raise self.unsupported(Feature.VACUUM, "vacuum")
+
+    async def statistics(self) -> dict[str, Any]:
+        """Sizes and counts of what is stored."""
+        ...
+
+    def translate(self, error: BaseException) -> StorageError | None:
+        """The error of ours that stands for this one of the client library; None for an error that is not its own."""
+        ...
+
+    def unsupported(self, feature: Feature, operation: str) -> UnsupportedError:
+        """The error that says why this engine has no such feature."""
+        note = self.capabilities.features[feature].note
+        return UnsupportedError(
+            f"{self.backend} has no {feature.value}" + (f": {note}" if note else ""),
+            backend=self.backend,
+            operation=operation,
+        )

@@ -1,0 +1,162 @@
+"""The errors of the storage layer, one class for each thing a caller may do next.
+
+Every error carries ``backend``, ``operation``, ``collection`` and ``retryable``; the driver's own error, where there
+was one, is its ``__cause__``. No message holds a secret or a value of a stored row.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "ConfigurationError",
+    "ConflictError",
+    "CorruptionError",
+    "DuplicateError",
+    "InvalidEntityError",
+    "InvalidQueryError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "StorageError",
+    "TransactionError",
+    "UnavailableError",
+    "UnsupportedError",
+]
+
+
+class StorageError(Exception):
+    """The root of every error this library raises.
+
+    Attributes:
+        backend: name of the engine (``"sqlite"``), or None where no engine was involved.
+        operation: the repository method or operation that failed, or None.
+        collection: the collection it worked on, or None.
+        retryable: whether the same call may succeed when made again, unchanged.
+    """
+
+    retryable_by_default: ClassVar[bool] = False
+    # Whether the error, raised by an operation inside a transaction, leaves that transaction without a way to commit.
+    dooms: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        backend: str | None = None,
+        operation: str | None = None,
+        collection: str | None = None,
+        retryable: bool | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.backend = backend
+        self.operation = operation
+        self.collection = collection
+        self.retryable = self.retryable_by_default if retryable is None else retryable
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(cls: type[StorageError], args: tuple[object, ...], state: dict[str, object]) -> StorageError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class NotFoundError(StorageError):
+    """No entity has that id; nothing was changed."""
+
+    dooms = False
+
+
+class DuplicateError(StorageError):
+    """Another entity already has that id, or that value of a unique field; nothing was changed."""
+
+
+class ConflictError(StorageError):
+    """The stored entity has moved on since it was read: read it again, then decide.
+
+    Attributes:
+        entity_id: the id of the entity concerned.
+        expected: the revision the caller held.
+        stored: the revision the database holds.
+    """
+
+    retryable_by_default = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        entity_id: str | None = None,
+        expected: int | None = None,
+        stored: int | None = None,
+        backend: str | None = None,
+        operation: str | None = None,
+        collection: str | None = None,
+        retryable: bool | None = None,
+    ) -> None:
+        super().__init__(message, backend=backend, operation=operation, collection=collection, retryable=retryable)
+        self.entity_id = entity_id
+        self.expected = expected
+        self.stored = stored
+
+
+class TransactionError(StorageError):
+    """The transaction did not commit, or was used in a way that it cannot allow."""
+
+
+class ConfigurationError(StorageError, ValueError):
+    """The storage, the entity class or the collection is declared in a way that cannot work."""
+
+    dooms = False
+
+
+class InvalidQueryError(StorageError, ValueError):
+    """A filter, sort, page, cursor or search argument is not acceptable; nothing was sent to the engine."""
+
+    dooms = False
+
+
+class InvalidEntityError(StorageError, ValueError):
+    """An entity holds a value that its declaration, or the storage, does not allow; nothing was stored.
+
+    Attributes:
+        path: where in the entity the value stands, for instance ``tags[3]``, or None.
+    """
+
+    dooms = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str | None = None,
+        backend: str | None = None,
+        operation: str | None = None,
+        collection: str | None = None,
+        retryable: bool | None = None,
+    ) -> None:
+        super().__init__(message, backend=backend, operation=operation, collection=collection, retryable=retryable)
+        self.path = path
+
+
+class UnsupportedError(StorageError):
+    """This engine, or this deployment of it, cannot do that; the message says what to use instead."""
+
+    dooms = False
+
+
+class UnavailableError(StorageError):
+    """The engine could not be reached, or did not answer within the deadline."""
+
+    retryable_by_default = True
+
+
+class PermissionDeniedError(StorageError):
+    """The engine or the file system does not allow it."""
+
+
+class CorruptionError(StorageError):
+    """The database file is damaged or is not a database; restore it from a backup."""

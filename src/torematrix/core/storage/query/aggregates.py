@@ -1,0 +1,197 @@
+"""Aggregates: what is asked for, how values are accumulated exactly, and what comes out.
+
+A driver gives partial results: an int for a count, the canonical value for min and max, and for sums and averages a
+pair (total, count) in which the total is exact: an int, a Decimal, or the correctly rounded float that ``math.fsum``
+gives. ``finish`` makes of it what the caller gets, the same on every engine.
+"""
+
+from __future__ import annotations
+
+import decimal
+import math
+from collections.abc import Iterable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from ..errors import InvalidQueryError
+from ..model.kinds import Kind, Scalar, decode_scalar, parse_ordered
+from ..model.schema import Schema
+from .operations import AggregateFunction, Measure
+from .resolve import sortable
+
+__all__ = [
+    "Avg",
+    "Count",
+    "Max",
+    "Min",
+    "Sum",
+    "accumulate",
+    "exact_sum",
+    "finish",
+    "measure_of",
+]
+
+_SUMMED: Final = (Kind.INT, Kind.BIGINT, Kind.DECIMAL, Kind.FLOAT, Kind.TIMEDELTA)
+# Wide enough for every exact sum of values within PostgreSQL numeric's limits.
+_EXACT: Final = decimal.Context(prec=200_000, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN, traps=[decimal.Inexact])
+_QUOTIENT: Final = decimal.Context(prec=34, rounding=decimal.ROUND_HALF_EVEN)
+
+
+class Count(msgspec.Struct, frozen=True):
+    """How many entities the group has or, with a field, in how many it is not null."""
+
+    field: str | None = None
+
+
+class Sum(msgspec.Struct, frozen=True):
+    """The exact sum of an int, Decimal or timedelta field; ``math.fsum`` of a float field; None for an empty group."""
+
+    field: str
+
+
+class Avg(msgspec.Struct, frozen=True):
+    """The average of the values that are not null: a float of ints and floats, a Decimal (34 digits) of Decimals, a
+    timedelta of timedeltas; None for an empty group."""
+
+    field: str
+
+
+class Min(msgspec.Struct, frozen=True):
+    """The smallest value that is not null; None for an empty group."""
+
+    field: str
+
+
+class Max(msgspec.Struct, frozen=True):
+    """The largest value that is not null; None for an empty group."""
+
+    field: str
+
+
+_FUNCTIONS: Final[dict[type, AggregateFunction]] = {
+    Count: AggregateFunction.COUNT,
+    Sum: AggregateFunction.SUM,
+    Avg: AggregateFunction.AVG,
+    Min: AggregateFunction.MIN,
+    Max: AggregateFunction.MAX,
+}
+
+
+def measure_of(schema: Schema, asked: object) -> Measure:
+    """The measure asked for, checked against the schema.
+
+    Raises:
+        InvalidQueryError: it is not a measure, or its field cannot be measured so.
+    """
+    function = _FUNCTIONS.get(type(asked))
+    if function is None:
+        raise InvalidQueryError("an aggregate is one of Count(), Sum(field), Avg(field), Min(field), Max(field)")
+    path = getattr(asked, "field", None)
+    if path is None and function is AggregateFunction.COUNT:
+        return Measure(function, None)
+    target = sortable(schema, path, "aggregate")
+    scalar = target.scalar
+    if function in (AggregateFunction.SUM, AggregateFunction.AVG) and (scalar is None or scalar.kind not in _SUMMED):
+        raise InvalidQueryError(f"cannot sum or average {path!r}: it is not a number")
+    return Measure(function, target)
+
+
+def exact_sum(kind: Kind, values: Iterable[object]) -> tuple[object, int]:
+    """The exact total of canonical values, none of them null, and how many there were; (None, 0) of none."""
+    count = 0
+
+    def counted() -> Iterable[object]:
+        nonlocal count
+        for value in values:
+            count += 1
+            yield value
+
+    total: object
+    if kind is Kind.FLOAT:
+        total = _fsum(counted())
+    elif kind is Kind.DECIMAL:
+        exact = Decimal(0)
+        first = True
+        for value in counted():
+            number = Decimal(parse_ordered(str(value), kind))
+            exact = number if first else _EXACT.add(exact, number)
+            first = False
+        total = exact
+    else:
+        total = sum(int(parse_ordered(str(value), kind)) if kind is Kind.BIGINT else int(value) for value in counted())  # type: ignore[call-overload]  # canonical ints
+    return (total, count) if count else (None, 0)
+
+
+def _fsum(values: Iterable[object]) -> float:
+    numbers: Iterable[float] = values  # type: ignore[assignment]  # canonical floats
+    try:
+        return math.fsum(numbers)
+    except OverflowError:
+        raise InvalidQueryError("the sum is beyond the largest float") from None
+
+
+def accumulate(measure: Measure, values: Iterable[object]) -> object:
+    """The partial result of a measure over the canonical values of a group, nulls among them."""
+    present = (value for value in values if value is not None)
+    function, target = measure.function, measure.target
+    if target is None:
+        return sum(1 for _ in values)
+    if function is AggregateFunction.COUNT:
+        return sum(1 for _ in present)
+    scalar = target.scalar
+    if scalar is None:
+        raise TypeError("a measured field is a declared scalar")
+    if function in (AggregateFunction.SUM, AggregateFunction.AVG):
+        return exact_sum(scalar.kind, present)
+    # An ordered text as a whole orders by value, then by digits: of 1.0 and 1.00 every engine picks the same one.
+    choose = min if function is AggregateFunction.MIN else max
+    return choose(present, default=None)  # type: ignore[type-var]  # values of one kind compare
+
+
+def finish(measure: Measure, partial: object) -> object:
+    """What the caller gets for a partial result."""
+    function, target = measure.function, measure.target
+    scalar = target.scalar if target is not None else None
+    if function is AggregateFunction.COUNT or scalar is None:
+        return partial
+    if function in (AggregateFunction.MIN, AggregateFunction.MAX):
+        return None if partial is None else decode_scalar(scalar, partial)  # type: ignore[arg-type]  # canonical
+    total, count = partial  # type: ignore[misc]  # a pair, see the module's theory
+    if total is None:
+        return None
+    if function is AggregateFunction.AVG:
+        return _average(scalar, total, count)
+    if scalar.kind is Kind.TIMEDELTA:
+        return _timedelta(int(total))
+    return total
+
+
+def _timedelta(microseconds: int) -> timedelta:
+    try:
+        return timedelta(microseconds=microseconds)
+    except OverflowError:
+        raise InvalidQueryError("the sum is beyond the largest timedelta") from None
+
+
+def _average(scalar: Scalar, total: object, count: int) -> object:
+    if isinstance(total, Decimal):
+        return _QUOTIENT.divide(total, Decimal(count))
+    if isinstance(total, float):
+        return total / count
+    exact = int(total)  # type: ignore[call-overload]  # an exact int
+    if scalar.kind is Kind.TIMEDELTA:
+        return timedelta(microseconds=round_half_even(exact, count))
+    try:
+        return exact / count  # correctly rounded, whatever the size
+    except OverflowError:
+        return _QUOTIENT.divide(Decimal(exact), Decimal(count))
+
+
+def round_half_even(total: int, count: int) -> int:
+    """The nearest int to total / count, the even one of two that are equally near."""
+    quotient, remainder = divmod(total, count)
+    twice = 2 * remainder
+    return quotient + (twice > count or (twice == count and quotient % 2 == 1))

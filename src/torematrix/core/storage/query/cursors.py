@@ -1,0 +1,170 @@
+"""Cursors: where a page ended, as text that a client can hold and cannot forge.
+
+A cursor holds the values of the sort keys at an edge of a page, and a fingerprint of the query it belongs to. It is
+signed (HMAC-SHA256, truncated to 128 bits), not encrypted: whoever may read the page may read its edge.
+
+The rows behind a cursor are found by conditions on the sort keys, so that an index serves them and the cost of a page
+does not depend on how far down it is.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import enum
+import hashlib
+import hmac
+from collections.abc import Sequence
+from typing import NoReturn
+
+import msgspec
+
+from ..errors import InvalidQueryError
+from .conditions import (
+    FALSE,
+    Compare,
+    Comparison,
+    Condition,
+    IsNull,
+    ScalarValue,
+    Target,
+    all_of,
+    any_of,
+    negated,
+)
+from .operations import SearchStatistics, SortKey
+
+__all__ = ["SearchEdge", "SortEdge", "fingerprint", "flipped", "open_cursor", "seal_cursor", "segments_after"]
+
+_SIGNATURE_BYTES = 16
+_LONGEST = 200_000
+
+
+class SortEdge(msgspec.Struct, frozen=True, array_like=True, tag="k"):
+    """The values of the sort keys at the edge of a page."""
+
+    query: bytes
+    values: tuple[str | int | float | bool | None, ...]
+
+
+class SearchEdge(msgspec.Struct, frozen=True, array_like=True, tag="s"):
+    """The place of a hit in a relevance order, and the statistics that scored it."""
+
+    query: bytes
+    score: int
+    id: str
+    documents: int
+    length: int
+    frequencies: tuple[int, ...]
+
+    @property
+    def statistics(self) -> SearchStatistics:
+        """What the first page was scored with."""
+        return SearchStatistics(self.documents, self.length, self.frequencies)
+
+
+_decoder: msgspec.msgpack.Decoder[SortEdge | SearchEdge] = msgspec.msgpack.Decoder(SortEdge | SearchEdge)
+
+
+def fingerprint(*parts: object) -> bytes:
+    """Eight bytes that tell one query from another, the same in every process."""
+    return hashlib.blake2b(msgspec.msgpack.encode(_plain(parts)), digest_size=8).digest()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Target):
+        return value.text
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, msgspec.Struct):
+        fields = (getattr(value, name) for name in type(value).__struct_fields__)
+        return [type(value).__name__, *map(_plain, fields)]
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return [[key, _plain(value[key])] for key in sorted(value)]
+    return value
+
+
+def seal_cursor(edge: SortEdge | SearchEdge, key: bytes) -> str:
+    """The text of a cursor, URL-safe."""
+    body = msgspec.msgpack.encode(edge)
+    return base64.urlsafe_b64encode(_sign(body, key) + body).decode().rstrip("=")
+
+
+def open_cursor(text: str, key: bytes, query: bytes) -> SortEdge | SearchEdge:
+    """What a cursor holds.
+
+    Raises:
+        InvalidQueryError: it was changed, cut, signed with another key, or belongs to another query.
+    """
+    if len(text) > _LONGEST:
+        _refuse("it is too long")
+    try:
+        sealed = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (UnicodeEncodeError, binascii.Error, ValueError):
+        _refuse("it is not the text that a page gave")
+    signature, body = sealed[:_SIGNATURE_BYTES], sealed[_SIGNATURE_BYTES:]
+    if not hmac.compare_digest(signature, _sign(body, key)):
+        _refuse("it was changed, or made by another database")
+    try:
+        edge = _decoder.decode(body)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        _refuse("it is of another version")
+    if edge.query != query:
+        _refuse("it belongs to another collection, filter or sort")
+    return edge
+
+
+def _sign(body: bytes, key: bytes) -> bytes:
+    return hmac.digest(key, body, "sha256")[:_SIGNATURE_BYTES]
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise InvalidQueryError(f"the cursor cannot be used: {reason}; start again from the first page")
+
+
+def flipped(sort: Sequence[SortKey]) -> tuple[SortKey, ...]:
+    """The same order, backwards."""
+    return tuple(SortKey(key.target, not key.descending) for key in sort)
+
+
+def segments_after(sort: Sequence[SortKey], values: Sequence[ScalarValue | None]) -> list[Condition]:
+    """Conditions whose matches, one condition after the other and each in ``sort`` order, are the rows behind these values.
+
+    They are apart where the first key passes between null and not null, because an index range cannot cross there.
+    """
+    if len(sort) != len(values):
+        _refuse("it belongs to another sort")
+    head, value = sort[0], values[0]
+    target = head.target
+    rest = _after(sort[1:], values[1:])
+    if value is None:
+        same = all_of([IsNull(target), rest])
+        segments = [same] if head.descending else [same, negated(IsNull(target))]
+    else:
+        inclusive = Comparison.LE if head.descending else Comparison.GE
+        behind = any_of([_beyond(target, value, head.descending), all_of([Compare(target, Comparison.EQ, value), rest])])
+        segments = [all_of([Compare(target, inclusive, value), behind])]
+        if head.descending and target.nullable:
+            segments.append(IsNull(target))
+    return [segment for segment in segments if segment is not FALSE]
+
+
+def _beyond(target: Target, value: ScalarValue, descending: bool) -> Condition:
+    return Compare(target, Comparison.LT if descending else Comparison.GT, value)
+
+
+def _after(sort: Sequence[SortKey], values: Sequence[ScalarValue | None]) -> Condition:
+    """The rows that stand behind these values, as one condition."""
+    if not sort:
+        return FALSE
+    target, descending, value = sort[0].target, sort[0].descending, values[0]
+    rest = _after(sort[1:], values[1:])
+    if value is None:
+        beyond: Condition = FALSE if descending else negated(IsNull(target))
+        return any_of([beyond, all_of([IsNull(target), rest])])
+    beyond = _beyond(target, value, descending)
+    if descending and target.nullable:
+        beyond = any_of([beyond, IsNull(target)])
+    return any_of([beyond, all_of([Compare(target, Comparison.EQ, value), rest])])

@@ -1,0 +1,76 @@
+"""Rows and canonical documents: the two forms in which the same entity crosses the library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from ..model.codec import Row
+from ..model.kinds import order_key
+from ..model.schema import Schema
+from .conditions import Target
+from .evaluate import MISSING, value_at
+
+__all__ = ["document_of", "field_texts", "place_reader", "row_of", "text_reader"]
+
+
+def document_part(schema: Schema, row: Row) -> dict[str, object]:
+    """The part of the row that is not columns, whichever form the codec gave it."""
+    if not schema.has_document:
+        return {}
+    part = row[len(schema.columns)]
+    if isinstance(part, (str, bytes)):
+        return msgspec.json.decode(part, type=dict[str, object])
+    return dict(part)
+
+
+def document_of(schema: Schema, row: Row) -> dict[str, object]:
+    """The canonical document of a row: its columns and its document part together, by stored key."""
+    document = document_part(schema, row)
+    for field, value in zip(schema.columns, row, strict=False):
+        document[field.key] = value
+    return document
+
+
+def row_of(schema: Schema, document: dict[str, object]) -> Row:
+    """The row of a canonical document, its document part as a dict; ``document_of`` undoes it."""
+    keys = [field.key for field in schema.columns]
+    columns = tuple(document.get(key) for key in keys)
+    if not schema.has_document:
+        return columns
+    taken = set(keys)
+    return (*columns, {key: value for key, value in document.items() if key not in taken})
+
+
+def place_reader(schema: Schema, target: Target) -> Callable[[Row], object]:
+    """The function that reads a target's value, as it sorts and compares, from a row; None where null or missing."""
+    if target.column is not None:
+        at = schema.columns.index(target.column)
+        if not target.ordered_text:
+            return lambda row: row[at]
+        return lambda row: None if row[at] is None else order_key(str(row[at]))
+
+    def read(row: Row) -> object:
+        value = value_at(document_part(schema, row), target.steps)
+        if value is None or value is MISSING:
+            return None
+        return order_key(str(value)) if target.ordered_text else value
+
+    return read
+
+
+def text_reader(schema: Schema, target: Target) -> Callable[[Row], str]:
+    """The function that reads a target's text from a row; "" where there is none."""
+    read = place_reader(schema, target)
+
+    def text(row: Row) -> str:
+        value = read(row)
+        return value if isinstance(value, str) else ""
+
+    return text
+
+
+def field_texts(schema: Schema, readers: dict[str, Callable[[Row], str]], row: Row) -> dict[str, str]:
+    """The text of every searchable field of a row."""
+    return {path: read(row) for path, read in readers.items()}
