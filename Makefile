@@ -1,0 +1,99 @@
+# The one place for commands. `make help` lists them; each sets up what it needs.
+#
+#   PYTHON=...    the interpreter of the environment (default: python3, when it is 3.11 or later)
+#   ARGS=...      further arguments of the command, for example `make quick ARGS='-k cursor'`
+#   WORKERS=...   processes of the test runner (default: one a core)
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?=
+WORKERS ?= auto
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTEST := -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+LOCK := $(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-emit-index-url --no-emit-find-links --no-config --quiet --custom-compile-command "make lock" \
+	$(ARGS)
+
+.PHONY: help setup test lint format types contracts twins check-twins unit unit-others quick docs lock \
+	clean distclean
+
+help: ## List the commands
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name text; do \
+		printf '  make %-14s %s\n' "$$name" "$$text"; done
+
+# ------------------------------------------------------------------------------------------------- environment
+setup: $(READY) ## Make the development environment (.venv)
+
+$(READY): requirements/dev.txt pyproject.toml tools/bootstrap.sh
+	@tools/bootstrap.sh $(VENV) requirements/dev.txt $(PYTHON)
+	@touch $@
+
+# The environments of the other Python versions hold what the tests need and nothing else.
+.venv-%/.ready: requirements/test.txt pyproject.toml tools/bootstrap.sh | $(READY)
+	@tools/bootstrap.sh .venv-$* requirements/test.txt "$$($(BIN)/python tools/find_pythons.py --only $*)"
+	@touch $@
+
+lock: $(READY) ## Resolve the requirements anew (ARGS=--upgrade takes newer versions)
+	$(LOCK) requirements/dev.in --output-file requirements/dev.txt
+	$(LOCK) requirements/test.in --constraint requirements/dev.txt --output-file requirements/test.txt
+
+# --------------------------------------------------------------------------------------------------- the gate
+test: $(READY) ## Set up, then run every check and the whole test suite on every Python found
+	@tools/run_stages.sh lint types contracts check-twins docs unit \
+		$$($(BIN)/python tools/find_pythons.py --others --minors | sed 's/^/unit-/')
+
+lint: $(READY) ## Check style and form
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: $(READY) ## Bring style and form in order
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: $(READY) ## Check types with mypy and pyright, both in their strict mode
+	@$(BIN)/mypy
+	@$(BIN)/basedpyright
+
+contracts: $(READY) ## Check that no floor imports what stands above it
+	@$(BIN)/lint-imports
+
+twins: $(READY) ## Generate the synchronous twins from the asynchronous modules
+	@$(BIN)/python tools/generate_twins.py
+
+check-twins: $(READY) ## Check that the synchronous twins are what would be generated
+	@$(BIN)/python tools/generate_twins.py --check
+
+unit: $(READY) ## Run the test suite with branch coverage
+	@mkdir -p .coverage
+	@$(BIN)/coverage erase
+	@HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/coverage run $(PYTEST)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+unit-%: .venv-%/.ready
+	@HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci-other} .venv-$*/bin/python $(PYTEST)
+
+unit-others: $(READY) ## Run the test suite on every other Python found (or one: make unit-3.12)
+	@tools/run_stages.sh $$($(BIN)/python tools/find_pythons.py --others --minors | sed 's/^/unit-/')
+
+quick: $(READY) ## Run the fast tests, without coverage
+	@$(BIN)/python $(PYTEST) -m "not slow"
+
+docs: $(READY) ## Build the documentation into site/, warnings being errors
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# -------------------------------------------------------------------------------------------------- tidying up
+clean: ## Remove what the commands leave behind, but keep the environments
+	rm -rf .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist site var
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
+
+distclean: clean ## Remove the environments too
+	rm -rf .venv .venv-*
