@@ -19,7 +19,7 @@ Search fold of a code point: NFKD, marks stripped, casefold, repeated until noth
 *   Kept, because they spell: marks of combining class 0 (the vowel signs of the Indic scripts: without them
     Hindi words would shrink to consonants, and only those vowels that happen to be nonspacing would go),
     the vowels that have a class of their own (Thai, Lao, Telugu, Tibetan), and the kana voicing marks
-    (stripped, "papa" would be "haha").
+    (stripped, "papa" would be "haha"). Kept marks stay in the order written.
 
 What a code point of the folded text is in word segmentation:
 
