@@ -51,16 +51,14 @@ test: $(READY) ## Set up, then run every check and the whole test suite on every
 		$$($(BIN)/python tools/find_pythons.py --others --minors | sed 's/^/unit-/')
 
 lint: $(READY) ## Check style and form
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
+	@failed=0; $(BIN)/ruff check . || failed=1; $(BIN)/ruff format --check . || failed=1; exit $$failed
 
 format: $(READY) ## Bring style and form in order
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 types: $(READY) ## Check types with mypy and pyright, both in their strict mode
-	@$(BIN)/mypy
-	@$(BIN)/basedpyright
+	@failed=0; $(BIN)/mypy || failed=1; $(BIN)/basedpyright || failed=1; exit $$failed
 
 contracts: $(READY) ## Check that no floor imports what stands above it
 	@$(BIN)/lint-imports

@@ -23,7 +23,7 @@ is_usable() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/n
 find_python() {
     local candidate
     if [[ -n $asked ]]; then
-        is_usable "$asked" || die "$asked is not a Python 3.11 or later: give another one with PYTHON=..."
+        is_usable "$asked" || die "$asked does not run or is older than 3.11: give another one with PYTHON=..."
         echo "$asked"
         return
     fi
