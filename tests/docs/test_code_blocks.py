@@ -13,6 +13,7 @@ import asyncio
 import inspect
 import re
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -87,7 +88,17 @@ def run_blocks(file: Path, blocks: list[Block]) -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PROJECT)))
 def test_the_blocks_of_a_document_run(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    run_blocks(file, list(blocks_of(file.read_text("utf-8"))))
+    try:
+        run_blocks(file, list(blocks_of(file.read_text("utf-8"))))
+    except Exception as error:  # noqa: BLE001 - whatever the block raised is the result
+        # The plain form of the traceback: pytest's own would print the document down to the line that failed.
+        trace = error.__traceback__
+        while trace and trace.tb_frame.f_code.co_filename != str(file):
+            trace = trace.tb_next
+        report = "".join(traceback.format_exception(type(error), error, trace))
+    else:
+        return
+    pytest.fail(report, pytrace=False)
 
 
 DOCUMENT = """\
