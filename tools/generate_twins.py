@@ -69,11 +69,12 @@ PHRASES: Final = (
     (r"\basynchronous(ly)?\b", r"synchronous\1"),
     (r"\b([Aa])n async\b", r"\1 sync"),
     (r"\basync\b", "sync"),
+    # "task or thread" holds for both colours: a thread that runs an event loop is shared by its tasks.
     (
-        r"\b(this|that|the|calling|current|owning|same|another|other|one|its|each|every|a) task\b",
+        r"\b(this|that|the|calling|current|owning|same|another|other|one|its|each|every|a) task\b(?! or th)",
         r"\1 thread",
     ),
-    (r"\b(these|those|the|other|many|all|several|two|between|of) tasks\b", r"\1 threads"),
+    (r"\b(these|those|the|other|many|all|several|two|between|of) tasks\b(?! or th)", r"\1 threads"),
 )
 
 # The parameter of a subscript that is the twin's type: Awaitable[X] -> X, Coroutine[S, R, X] -> X.
@@ -343,7 +344,7 @@ def refuse_leftovers(twin: str, name: str) -> None:
 
 def formatted(text: str, target: Path) -> str:
     """The text with unused imports removed, the others sorted, and the project's format."""
-    ruff = [sys.executable, "-m", "ruff"]
+    ruff = [sys.executable, "-m", "ruff", "--config", str(PROJECT / "pyproject.toml")]
     # F401: Awaitable without use; I001: _sync sorts elsewhere; PYI016: `X | Awaitable[X]` became `X | X`.
     fix = ["check", "--select", "F401,I001,PYI016", "--fix-only", "--quiet"]
     for command in (fix, ["format", "--quiet"]):
