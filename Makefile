@@ -8,6 +8,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+.PRECIOUS: .venv-%/.ready  # made by way of a pattern, but no intermediate file
 MAKEFLAGS += --no-builtin-rules
 
 PYTHON ?=
