@@ -60,10 +60,8 @@ NAMES: Final = {
 # Prose of comments, docstrings and messages, in order. What a task is to asyncio, a thread is to the twin.
 PHRASES: Final = (
     (r"\basync (def|with|for)\b", r"\1"),
-    (
-        r"\bawait (?=[A-Za-z_][\w.]*[(\[.])",
-        "",
-    ),  # `await x.f()` in an example; "await the end" is prose, and stays
+    # `await x.f()` in an example goes; "await the end" is prose, and stays.
+    (r"\bawait (?=[A-Za-z_][\w.]*[(\[.])", ""),
     (r"\b([Aa])n asynchronous(ly)?\b", r"\1 synchronous\2"),
     (r"\bAsynchronous(ly)?\b", r"Synchronous\1"),
     (r"\basynchronous(ly)?\b", r"synchronous\1"),
