@@ -120,7 +120,7 @@ def parse_search(text: str) -> SearchQuery:
 
 
 def _term(text: str, *, starred: bool) -> Term | None:
-    spans = token_spans(text)
+    spans = list(token_spans(text))
     if not spans:
         return None
     last, _, end = spans[-1]

@@ -23,6 +23,7 @@ import bisect
 import functools
 import hashlib
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from ._unicode_tables import SEARCH_CLASSES, SEARCH_FOLDS, TABLES_VERSION, unpack
@@ -160,21 +161,18 @@ def is_hashed(token: str) -> bool:
     return token.startswith(_HASH_MARK)
 
 
-def token_spans(text: str) -> list[tuple[str, int, int]]:
+def token_spans(text: str) -> Iterator[tuple[str, int, int]]:
     """The tokens, each with where in the text it stands: ``text[start:end]`` is what was written.
 
     Tokens that come from one character (a square of several katakana, Thai SARA AM) each have it in their span.
     """
-    spans: list[tuple[str, int, int]] = []
     for chunk in _CHUNK.finditer(text):
         written, offset = chunk[0], chunk.start()
         if written.isascii():
-            spans.append((_bounded(written.lower()), offset, chunk.end()))
+            yield _bounded(written.lower()), offset, chunk.end()
         else:
-            spans.extend(
-                (token, start + offset, end + offset) for token, start, end in _spans_of_chunk(written)
-            )
-    return spans
+            for token, start, end in _spans_of_chunk(written):
+                yield token, start + offset, end + offset
 
 
 def _spans_of_chunk(text: str) -> list[tuple[str, int, int]]:
