@@ -6,39 +6,28 @@ would open: the document is level 1. What they raise carries the path of the pla
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeAlias
 
 from torematrix.core.storage.errors import InvalidEntityError
-from torematrix.core.storage.model._json import json_text
-from torematrix.core.storage.model._keys import escape_key, join_path, key_segment
+from torematrix.core.storage.model._free import (
+    FIELD_DEPTH,
+    Encode,
+    check_depth,
+    encode_extras,
+    free_encoder,
+    located,
+)
+from torematrix.core.storage.model._json import json_text, spelled
+from torematrix.core.storage.model._keys import escape_key, key_segment
 from torematrix.core.storage.model._records import record_class
-from torematrix.core.storage.model._scalars import (
-    INT64_MAX,
-    INT64_MIN,
-    Canonical,
-    Scalar,
-    check_text,
-    python_type,
-    scalar_encoder,
-)
-from torematrix.core.storage.model._tree import (
-    Anything,
-    ListOf,
-    MapOf,
-    Nullable,
-    Record,
-    Shape,
-    TupleOf,
-    Union,
-)
-from torematrix.core.storage.model.names import MAX_DEPTH
+from torematrix.core.storage.model._scalars import Canonical, Kind, Scalar, python_type, scalar_encoder
+from torematrix.core.storage.model._tree import Anything, ListOf, MapOf, Nullable, Record, Shape, TupleOf, Union
 
-__all__ = ["encode_anything", "encode_extras", "encoder", "key_encoder", "located"]
+__all__ = ["depth_encoder", "encoder"]
 
-_Encode: TypeAlias = Callable[[Any, int], Canonical]
-_FIELD_DEPTH = 2  # the document that holds a field's value is level 1
+_Parts: TypeAlias = list[tuple[str, str, bool, Encode]]
+_STR_ONLY = {str}
 
 
 def encoder(shape: Shape) -> Callable[[object], Canonical]:
@@ -50,257 +39,241 @@ def encoder(shape: Shape) -> Callable[[object], Canonical]:
     """
     if isinstance(shape, Scalar):
         return scalar_encoder(shape)
-    encode = _build(shape, {})
+    encode = depth_encoder(shape)
 
     def encode_field(value: object) -> Canonical:
-        return encode(value, _FIELD_DEPTH)
+        return encode(value, FIELD_DEPTH)
 
     return encode_field
 
 
-def located(error: InvalidEntityError, segment: str) -> InvalidEntityError:
-    """The same error, its path now starting at the given segment."""
-    error.path = join_path(segment, error.path)
-    return error
-
-
-def _build(shape: Shape, records: dict[type, _Encode]) -> _Encode:
-    if isinstance(shape, Scalar):
-        return _scalar(shape)
-    if isinstance(shape, Anything):
-        return encode_anything
-    if isinstance(shape, Nullable):
-        return _nullable(_build(shape.item, records))
-    if isinstance(shape, ListOf):
-        return _set(shape, records) if shape.container in (set, frozenset) else _list(shape, records)
-    if isinstance(shape, TupleOf):
-        return _tuple(shape, records)
-    if isinstance(shape, MapOf):
-        return _map(shape, records)
-    if isinstance(shape, Union):
-        return _union(shape, records)
-    return _record(shape, records)
-
-
-def _scalar(shape: Scalar) -> _Encode:
-    encode = scalar_encoder(shape)
-    return lambda value, depth: encode(value)
-
-
-def _nullable(encode: _Encode) -> _Encode:
-    return lambda value, depth: None if value is None else encode(value, depth)
+def depth_encoder(shape: Shape, *, spell: bool = False) -> Encode:
+    """The same as a function of the value and its depth; with ``spell``, floats are made ready for ``sorted_json``."""
+    return _Builder(spell).build(shape)
 
 
 def _expected(what: str, value: object) -> InvalidEntityError:
     return InvalidEntityError(f"expected {what}, got {type(value).__name__}")
 
 
-def _check_depth(depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise InvalidEntityError(f"the data are nested deeper than {MAX_DEPTH} levels, or contain themselves")
+class _Builder:
+    """Builds the closures of one tree; a record class that holds itself is built once."""
+
+    def __init__(self, spell: bool) -> None:
+        self._spell = spell
+        self._anything = free_encoder(spell=spell)
+        self._records: dict[type, Encode] = {}
+
+    def build(self, shape: Shape) -> Encode:
+        if isinstance(shape, Scalar):
+            return self._scalar(shape)
+        if isinstance(shape, Anything):
+            return self._anything
+        if isinstance(shape, Nullable):
+            return _nullable(self.build(shape.item))
+        if isinstance(shape, ListOf):
+            if shape.container in (set, frozenset):
+                return _set(shape, self.build(shape.item))
+            return _list(shape, self.build(shape.item))
+        if isinstance(shape, TupleOf):
+            return _tuple([self.build(item) for item in shape.items])
+        if isinstance(shape, MapOf):
+            return _map(shape.key, self.build(shape.value))
+        if isinstance(shape, Union):
+            return _union(shape, [self.build(member) for member in shape.members])
+        return self._record(shape)
+
+    def _scalar(self, shape: Scalar) -> Encode:
+        encode: Callable[[Any], Any] = scalar_encoder(shape)
+        if self._spell and shape.kind is Kind.FLOAT:
+            return lambda value, depth: spelled(encode(value))
+        return lambda value, depth: encode(value)
+
+    def _record(self, shape: Record) -> Encode:
+        records, cls = self._records, shape.cls
+        if cls in records:
+            # The class holds itself; its encoder is complete by the time one of its values arrives.
+            return lambda value, depth: records[cls](value, depth)
+        records[cls] = self._anything  # holds the place, so that the class inside itself is seen
+        parts = [(field.name, field.key, field.required, self.build(field.shape)) for field in shape.fields]
+        if record_class(cls).mapping:
+            records[cls] = _mapping_record(cls.__name__, parts)
+        else:
+            records[cls] = _object_record(shape, parts, self._anything)
+        return records[cls]
 
 
-def _each(items: Iterable[Any], encode: _Encode, depth: int) -> list[Canonical]:
-    _check_depth(depth)
-    encoded: list[Canonical] = []
+def _nullable(encode: Encode) -> Encode:
+    return lambda value, depth: None if value is None else encode(value, depth)
+
+
+def _each(items: Iterable[Any], encode: Encode, depth: int) -> list[Any]:
+    encoded: list[Any] = []
     try:
         for item in items:
             encoded.append(encode(item, depth + 1))
     except InvalidEntityError as error:
-        raise located(error, f"[{len(encoded)}]")
+        raise located(error, f"[{len(encoded)}]") from None
     return encoded
 
 
-def _list(shape: ListOf, records: dict[type, _Encode]) -> _Encode:
-    encode_item = _build(shape.item, records)
+def _list(shape: ListOf, encode_item: Encode) -> Encode:
     accepted: tuple[type, ...] = (list, tuple) if shape.sequence else (shape.container,)
     name = shape.container.__name__
+    strings = shape.item == Scalar(Kind.STR)
 
-    def encode(value: Any, depth: int) -> Canonical:
+    def encode(value: Any, depth: int) -> list[Any]:
         if not isinstance(value, accepted):
             raise _expected(name, value)
+        check_depth(depth)
+        if strings and set(map(type, value)) == _STR_ONLY:
+            joined = "".join(value)
+            if joined.isascii() and "\0" not in joined:
+                return list(value)
         return _each(value, encode_item, depth)
 
     return encode
 
 
-def _set(shape: ListOf, records: dict[type, _Encode]) -> _Encode:
-    encode_item = _build(shape.item, records)
+def _set(shape: ListOf, encode_item: Encode) -> Encode:
     accepted: tuple[type, ...] = (set, frozenset) if shape.sequence else (shape.container,)
     name = shape.container.__name__
-    plain = isinstance(shape.item, Scalar)
+    plain = isinstance(shape.item, Scalar) and shape.item.kind is not Kind.FLOAT
 
-    def encode(value: Any, depth: int) -> Canonical:
+    def encode(value: Any, depth: int) -> list[Any]:
         if not isinstance(value, accepted):
             raise _expected(name, value)
-        _check_depth(depth)
+        check_depth(depth)
         try:
             encoded = [encode_item(item, depth + 1) for item in value]
         except InvalidEntityError as error:
-            raise located(error, "[*]")
+            raise located(error, "[*]") from None
         # Scalars of one kind sort by themselves; for the rest the JSON text is the one total order there is.
-        encoded.sort(key=None if plain else json_text)  # type: ignore[type-var]
+        encoded.sort(key=None if plain else json_text)
         return encoded
 
     return encode
 
 
-def _tuple(shape: TupleOf, records: dict[type, _Encode]) -> _Encode:
-    encoders = [_build(item, records) for item in shape.items]
-
-    def encode(value: Any, depth: int) -> Canonical:
+def _tuple(encoders: list[Encode]) -> Encode:
+    def encode(value: Any, depth: int) -> list[Any]:
         if not isinstance(value, tuple):
             raise _expected("tuple", value)
-        if len(value) != len(encoders):  # pyright: ignore[reportUnknownArgumentType]
-            raise InvalidEntityError(f"expected {len(encoders)} items, got {len(value)}")  # pyright: ignore[reportUnknownArgumentType]
-        _check_depth(depth)
-        encoded: list[Canonical] = []
+        items: tuple[Any, ...] = value
+        if len(items) != len(encoders):
+            raise InvalidEntityError(f"expected {len(encoders)} items, got {len(items)}")
+        check_depth(depth)
+        encoded: list[Any] = []
         try:
-            for encode_item, item in zip(encoders, value, strict=True):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+            for encode_item, item in zip(encoders, items, strict=True):
                 encoded.append(encode_item(item, depth + 1))
         except InvalidEntityError as error:
-            raise located(error, f"[{len(encoded)}]")
+            raise located(error, f"[{len(encoded)}]") from None
         return encoded
 
     return encode
 
 
-def key_encoder(key: Scalar) -> Callable[[Any], str]:
-    """A function from a dict's key to the key as it is stored."""
-    encode = scalar_encoder(key)
+def _map(key: Scalar, encode_value: Encode) -> Encode:
+    encode_scalar = scalar_encoder(key)
 
-    def encode_key(value: Any) -> str:
-        canonical = encode(value)
+    def encode_key(value: object) -> str:
+        canonical = encode_scalar(value)
         # JSON's own words for bools; a str is its own text, and a number's is Python's.
-        text = str(canonical).lower() if isinstance(canonical, bool) else str(canonical)
-        return escape_key(text)
+        return escape_key(str(canonical).lower() if isinstance(canonical, bool) else str(canonical))
 
-    return encode_key
-
-
-def _map(shape: MapOf, records: dict[type, _Encode]) -> _Encode:
-    encode_value = _build(shape.value, records)
-    encode_key = key_encoder(shape.key)
-
-    def encode(value: Any, depth: int) -> Canonical:
+    def encode(value: Any, depth: int) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise _expected("dict", value)
-        _check_depth(depth)
-        encoded: dict[str, Canonical] = {}
-        for key, item in value.items():  # pyright: ignore[reportUnknownVariableType]
+        check_depth(depth)
+        encoded: dict[str, Any] = {}
+        items: Collection[tuple[Any, Any]] = value.items()
+        for name, item in items:
             try:
-                stored = encode_key(key)
+                stored = encode_key(name)
             except InvalidEntityError as error:
                 raise InvalidEntityError(f"a key cannot be stored: {error}") from None
             try:
                 encoded[stored] = encode_value(item, depth + 1)
             except InvalidEntityError as error:
-                raise located(error, key_segment(str(key)))  # pyright: ignore[reportUnknownArgumentType]
+                raise located(error, key_segment(str(name))) from None
         return encoded
 
     return encode
 
 
-def _record(shape: Record, records: dict[type, _Encode]) -> _Encode:
-    if shape.cls in records:
-        # The class holds itself; its encoder is complete by the time one of its values arrives.
-        return lambda value, depth: records[shape.cls](value, depth)
-    records[shape.cls] = encode_anything  # holds the place, so that the class inside itself is seen
-    known = record_class(shape.cls)
-    parts = [(field.name, field.key, field.required, _build(field.shape, records)) for field in shape.fields]
-    build = _mapping_record if known.mapping else _object_record
-    records[shape.cls] = build(shape, parts)
-    return records[shape.cls]
-
-
-_Parts: TypeAlias = list[tuple[str, str, bool, _Encode]]
-
-
-def _mapping_record(shape: Record, parts: _Parts) -> _Encode:
+def _mapping_record(title: str, parts: _Parts) -> Encode:
     names = {name for name, _, _, _ in parts}
-    title = shape.cls.__name__
 
-    def encode(value: Any, depth: int) -> Canonical:
+    def encode(value: Any, depth: int) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise _expected(title, value)
-        _check_depth(depth)
-        encoded: dict[str, Canonical] = {}
+        given: dict[Any, Any] = value
+        check_depth(depth)
+        encoded: dict[str, Any] = {}
         for name, key, required, encode_value in parts:
-            if name in value:
+            if name in given:
                 try:
-                    encoded[key] = encode_value(value[name], depth + 1)
+                    encoded[key] = encode_value(given[name], depth + 1)
                 except InvalidEntityError as error:
-                    raise located(error, key_segment(name))
+                    raise located(error, key_segment(name)) from None
             elif required:
-                raise located(InvalidEntityError(f"this key of {title} is missing"), key_segment(name))
-        if len(encoded) != len(value):  # pyright: ignore[reportUnknownArgumentType]
-            unknown = next(key for key in value if key not in names)  # pyright: ignore[reportUnknownVariableType]
-            raise located(InvalidEntityError(f"{title} declares no such key"), key_segment(str(unknown)))  # pyright: ignore[reportUnknownArgumentType]
+                raise InvalidEntityError(f"this key of {title} is missing", path=key_segment(name))
+        if len(encoded) != len(given):
+            unknown = next(key for key in given if key not in names)
+            raise InvalidEntityError(f"{title} declares no such key", path=key_segment(str(unknown)))
         return encoded
 
     return encode
 
 
-def _object_record(shape: Record, parts: _Parts) -> _Encode:
+def _object_record(shape: Record, parts: _Parts, anything: Encode) -> Encode:
     cls, tag, extras = shape.cls, shape.tag, shape.extras
+    declared = {key for _, key, _, _ in parts}
 
-    def encode(value: Any, depth: int) -> Canonical:
+    def encode(value: Any, depth: int) -> dict[str, Any]:
         # An instance of a subclass would come back as its base, without what the subclass added.
         if type(value) is not cls:
             raise _expected(cls.__name__, value)
-        _check_depth(depth)
-        encoded: dict[str, Canonical] = {} if tag is None else {tag[0]: tag[1]}
+        check_depth(depth)
+        encoded: dict[str, Any] = {} if tag is None else {tag[0]: tag[1]}
         for name, key, _, encode_value in parts:
             try:
                 encoded[key] = encode_value(getattr(value, name), depth + 1)
             except InvalidEntityError as error:
-                raise located(error, name)
+                raise located(error, name) from None
             except AttributeError:
-                raise located(InvalidEntityError("the attribute is not set"), name) from None
+                raise InvalidEntityError("the attribute is not set", path=name) from None
         if extras:
-            encoded.update(encode_extras(value, depth))
+            encoded.update(encode_extras(value, depth, declared, anything))
         return encoded
 
     return encode
 
 
-def encode_extras(entity: Any, depth: int) -> dict[str, Canonical]:
-    """The undeclared attributes that a pydantic model was given, by their stored keys."""
-    found = getattr(entity, "__pydantic_extra__", None)
-    return _string_keys(found, depth) if found else {}
-
-
-def _union(shape: Union, records: dict[type, _Encode]) -> _Encode:
-    encoders = [_build(member, records) for member in shape.members]
-    by_type: dict[type, _Encode] = {}
-    by_tag: dict[object, _Encode] = {}
+def _union(shape: Union, encoders: list[Encode]) -> Encode:
+    by_type: dict[type, Encode] = {}
+    by_tag: dict[object, Encode] = {}
+    tag: str | None = None
     for position, (member, encode_member) in enumerate(zip(shape.members, encoders, strict=True)):
         for accepted in _accepted(member):
             by_type.setdefault(accepted, encode_member)
-        if isinstance(member, Record) and record_class(member.cls).mapping and shape.tags:
+        if isinstance(member, Record) and shape.tags and record_class(member.cls).mapping:
             by_tag.update(dict.fromkeys(shape.tags[position], encode_member))
-    tag_name = next(
-        (
-            field.name
-            for member in shape.members
-            if isinstance(member, Record)
-            for field in member.fields
-            if field.key == shape.tag
-        ),
-        None,
-    )
+            tag = next(field.name for field in member.fields if field.key == shape.tag)
     names = ", ".join(sorted({accepted.__name__ for accepted in by_type}))
 
-    def encode(value: Any, depth: int) -> Canonical:
-        if by_tag and isinstance(value, dict):
-            tag: object = value.get(tag_name)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-            chosen = by_tag.get(tag if isinstance(tag, str | int) else None)
+    def encode(value: Any, depth: int) -> Any:
+        if tag is not None and isinstance(value, dict):
+            said: Any = value.get(tag)  # pyright: ignore[reportUnknownMemberType]
+            chosen = by_tag.get(said) if isinstance(said, str | int) else None
             if chosen is None:
-                raise InvalidEntityError(f"the key {tag_name!r} must say which of the declared TypedDicts this is")
-            return chosen(value, depth)
-        chosen = by_type.get(type(value))
+                raise InvalidEntityError(f"the key {tag!r} must say which of the declared TypedDicts this is")
+        else:
+            chosen = by_type.get(type(value))
         if chosen is not None:
             return chosen(value, depth)
+        # A subclass, or an int for a float.
         for encode_member in encoders:
             try:
                 return encode_member(value, depth)
@@ -324,41 +297,3 @@ def _accepted(shape: Shape) -> tuple[type, ...]:
     if isinstance(shape, Record):
         return (dict,) if record_class(shape.cls).mapping else (shape.cls,)
     return ()
-
-
-def encode_anything(value: Any, depth: int) -> Canonical:
-    """The canonical form of a value at an undeclared position: None, bool, int, float, str, list or dict, exactly."""
-    kind: type = type(value)  # pyright: ignore[reportUnknownVariableType]
-    if kind is str:
-        return value if value.isascii() and "\0" not in value else check_text(value)
-    if value is None or kind is bool:
-        return value
-    if kind is int:
-        if INT64_MIN <= value <= INT64_MAX:
-            return value
-        raise InvalidEntityError("an int outside 64 bits can be stored only in a field declared Big()")
-    if kind is float:
-        if math.isfinite(value):
-            return value + 0.0
-        raise InvalidEntityError("nan and infinity cannot be stored")
-    if kind is list:
-        return _each(value, encode_anything, depth)
-    if kind is dict:
-        return _string_keys(value, depth)
-    raise InvalidEntityError(
-        f"an undeclared position holds None, bool, int, float, str, list or dict, not {kind.__name__}; declare the field"
-    )
-
-
-def _string_keys(value: dict[Any, Any], depth: int) -> dict[str, Canonical]:
-    _check_depth(depth)
-    encoded: dict[str, Canonical] = {}
-    for key, item in value.items():
-        if type(key) is not str:
-            raise InvalidEntityError(f"the keys of an undeclared dict are str, not {type(key).__name__}")
-        stored = key if key.isidentifier() else escape_key(key)
-        try:
-            encoded[stored] = encode_anything(item, depth + 1)
-        except InvalidEntityError as error:
-            raise located(error, key_segment(key))
-    return encoded

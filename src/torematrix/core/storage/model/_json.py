@@ -8,11 +8,15 @@ import msgspec
 
 from torematrix.core.storage.model._scalars import Canonical
 
-__all__ = ["json_bytes", "json_text"]
+__all__ = ["json_bytes", "json_document", "json_text", "sorted_json", "spelled"]
 
-_encode = msgspec.json.Encoder(order="sorted").encode
+# JSON with sorted keys of a value in which every float has gone through ``spelled`` already.
+sorted_json = msgspec.json.Encoder(order="sorted").encode
+# The canonical value of a JSON text.
+json_document = msgspec.json.Decoder().decode
 # A positive exponent of two digits or more; text that looks like one costs a slower pass and changes nothing.
 _EXPONENT = re.compile(rb"[0-9]e[1-9]")
+_LARGE = 1e16  # where the shortest text of a float begins to have an exponent
 
 
 def json_bytes(value: Canonical) -> bytes:
@@ -21,8 +25,8 @@ def json_bytes(value: Canonical) -> bytes:
     A float of 1e16 or more is written in full with ``.0``: PostgreSQL's jsonb reads 1e16 as an int, and gives it back as
     one.
     """
-    encoded = _encode(value)
-    return _encode(_spelled(value)) if _EXPONENT.search(encoded) else encoded
+    encoded = sorted_json(value)
+    return sorted_json(_all_spelled(value)) if _EXPONENT.search(encoded) else encoded
 
 
 def json_text(value: Canonical) -> str:
@@ -30,11 +34,16 @@ def json_text(value: Canonical) -> str:
     return json_bytes(value).decode()
 
 
-def _spelled(value: object) -> object:
-    if isinstance(value, float) and abs(value) >= 1e15:
-        return msgspec.Raw(f"{int(value)}.0".encode())
+def spelled(number: float) -> float | msgspec.Raw:
+    """The float, or its JSON text where the shortest one would have an exponent."""
+    return msgspec.Raw(f"{int(number)}.0".encode()) if abs(number) >= _LARGE else number
+
+
+def _all_spelled(value: Canonical) -> object:
+    if isinstance(value, float):
+        return spelled(value)
     if isinstance(value, list):
-        return [_spelled(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+        return [_all_spelled(item) for item in value]
     if isinstance(value, dict):
-        return {key: _spelled(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
+        return {key: _all_spelled(item) for key, item in value.items()}
     return value

@@ -18,6 +18,7 @@ import msgspec
 
 from torematrix.core.storage.errors import InvalidEntityError
 from torematrix.core.storage.model._ordered import ordered_text, parse_ordered_decimal, parse_ordered_int
+from torematrix.core.storage.model._times import naive_text, utc_text
 
 __all__ = [
     "INT64_MAX",
@@ -201,21 +202,19 @@ def _plain_datetime(value: object) -> dt.datetime:
 
 def _encode_aware(value: object) -> str:
     moment = _plain_datetime(value)
-    if moment.tzinfo is not dt.UTC:
-        if moment.utcoffset() is None:
-            raise InvalidEntityError("expected an aware datetime, got a naive one; declare Naive() to store those")
-        try:
-            moment = moment.astimezone(dt.UTC)
-        except OverflowError:
-            raise InvalidEntityError("a datetime must lie within the years 1 to 9999, in UTC") from None
-    return moment.isoformat(timespec="microseconds")
+    if moment.utcoffset() is None:
+        raise InvalidEntityError("expected an aware datetime, got a naive one; declare Naive() to store those")
+    try:
+        return utc_text(moment)
+    except OverflowError:
+        raise InvalidEntityError("a datetime must lie within the years 1 to 9999, in UTC") from None
 
 
 def _encode_naive(value: object) -> str:
     moment = _plain_datetime(value)
     if moment.utcoffset() is not None:
         raise InvalidEntityError("expected a naive datetime, got an aware one")
-    return moment.replace(tzinfo=None).isoformat(timespec="microseconds")
+    return naive_text(moment.replace(tzinfo=None))
 
 
 def _encode_date(value: object) -> str:

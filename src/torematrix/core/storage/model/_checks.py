@@ -1,0 +1,93 @@
+"""What is checked about a row as a whole: its size, and what stands at the indexed paths of its document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from torematrix.core.storage.errors import InvalidEntityError
+from torematrix.core.storage.model._json import json_document
+from torematrix.core.storage.model._keys import escape_key, split_path
+from torematrix.core.storage.model._scalars import Kind
+from torematrix.core.storage.model.names import MAX_DOCUMENT_BYTES, MAX_INDEXED_BYTES, bson_size
+from torematrix.core.storage.model.schema import Schema
+
+__all__ = ["DocumentCheck", "SizeCheck", "check_indexed"]
+
+
+def check_indexed(text: str) -> None:
+    """Raise InvalidEntityError for text that is too long to be indexed on every engine."""
+    if len(text) > MAX_INDEXED_BYTES or len(text.encode()) > MAX_INDEXED_BYTES:
+        raise InvalidEntityError(f"indexed text and ids have at most {MAX_INDEXED_BYTES:,} bytes in UTF-8")
+
+
+class SizeCheck:
+    """Refuses a row whose entity, as one BSON document, is larger than every engine can hold."""
+
+    def __init__(self, schema: Schema, *, json_documents: bool) -> None:
+        self._keys = [field.key for field in schema.columns]
+        self._has_document = schema.has_document
+        self._json = json_documents
+
+    def __call__(self, row: tuple[Any, ...]) -> None:
+        document: dict[str, Any] = dict(zip(self._keys, row, strict=False))
+        if self._has_document:
+            document.update(json_document(row[-1]) if self._json else row[-1])
+        size = bson_size(document)
+        if size > MAX_DOCUMENT_BYTES:
+            raise InvalidEntityError(f"the entity takes {size:,} bytes as BSON; at most {MAX_DOCUMENT_BYTES:,} are stored")
+
+
+class _IndexedPath(msgspec.Struct, frozen=True):
+    path: str
+    keys: tuple[str, ...]
+    types: tuple[type, ...]  # what an undeclared path may hold; empty where anything may stand
+    named: str
+
+
+# A float may be given to an int's neighbour: 3 is a number at a path typed float; 3.0 is none at one typed int.
+_TYPES: dict[Kind, tuple[type, ...]] = {
+    Kind.STR: (str,),
+    Kind.INT: (int,),
+    Kind.FLOAT: (float, int, msgspec.Raw),
+    Kind.BOOL: (bool,),
+}
+
+
+class DocumentCheck:
+    """Refuses a document that holds, at an indexed path, text too long for an index or a kind the index does not allow."""
+
+    def __init__(self, schema: Schema) -> None:
+        inside = {field.name for field in schema.columns}
+        found: dict[str, _IndexedPath] = {}
+        for index in schema.indexes:
+            for path, scalar in zip(index.paths, index.scalars, strict=True):
+                if path in inside or index.substring:
+                    continue
+                types = _TYPES[scalar.kind] if index.typed and scalar is not None else ()
+                label = scalar.kind.value if scalar is not None else ""
+                if path not in found or types:
+                    found[path] = _IndexedPath(path, tuple(map(escape_key, split_path(path))), types, label)
+        self._paths = tuple(found.values())
+
+    def __bool__(self) -> bool:
+        return bool(self._paths)
+
+    def __call__(self, document: dict[str, Any]) -> None:
+        for indexed in self._paths:
+            value: Any = document
+            for key in indexed.keys:
+                value = value.get(key) if isinstance(value, dict) else None  # pyright: ignore[reportUnknownMemberType]
+            if value is None:
+                continue
+            if indexed.types and type(value) not in indexed.types:
+                kind: str = type(value).__name__
+                raise InvalidEntityError(
+                    f"the index declares {indexed.named} here, and this is {kind}", path=indexed.path
+                )
+            if isinstance(value, str):
+                try:
+                    check_indexed(value)
+                except InvalidEntityError as error:
+                    raise InvalidEntityError(str(error), path=indexed.path) from None

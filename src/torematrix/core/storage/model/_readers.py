@@ -1,0 +1,222 @@
+"""The generated function that turns a row into an entity.
+
+The class's own constructor makes the entity, so ``__post_init__``, validators and converters all run. A row that the
+fast function finds incomplete (a key that its document has not got yet) goes through a slower one, which leaves what
+is missing to the constructor's defaults.
+"""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from torematrix.core.storage.errors import InvalidEntityError
+from torematrix.core.storage.model._decoders import construct, decode_anything, decoder, restore_attribute
+from torematrix.core.storage.model._json import json_document
+from torematrix.core.storage.model._keys import unescape_key
+from torematrix.core.storage.model._scalars import Kind, scalar_decoder
+from torematrix.core.storage.model._source import Source
+from torematrix.core.storage.model.schema import Field, Schema
+
+__all__ = ["compile_reader"]
+
+
+def compile_reader(schema: Schema, *, json_documents: bool) -> Callable[[tuple[Any, ...]], Any]:
+    """The function ``row -> entity``."""
+    partial = _Partial(schema, json_documents)
+    escaped = _Reader(schema, json_documents, True, partial, None).compile()
+    if not json_documents or not schema.has_document:
+        return escaped
+    return _Reader(schema, json_documents, False, partial, escaped).compile()
+
+
+class _Reader:
+    """Writes the function; ``escaped`` says whether keys of the document may hold escapes, and if not, where to turn."""
+
+    def __init__(
+        self,
+        schema: Schema,
+        json_documents: bool,
+        escaped: bool,
+        partial: _Partial,
+        otherwise: Callable[[tuple[Any, ...]], Any] | None,
+    ) -> None:
+        self.schema = schema
+        self.json = json_documents
+        self.escaped = escaped
+        self.partial = partial
+        self.otherwise = otherwise
+        self.source = Source(f"entities of {schema.entity_class.__qualname__}")
+        self.locals = {field.name: f"v{position}" for position, field in enumerate(schema.fields)}
+
+    def compile(self) -> Callable[[tuple[Any, ...]], Any]:
+        source, schema = self.source, self.schema
+        cells = [self.locals[field.name] for field in schema.columns]
+        if schema.has_document:
+            cells.append("document")
+        partial = source.bind("partial", self.partial)
+        source.add(0, "def decode(row):")
+        source.add(1, "try:", f"    {', '.join(cells)}, = row")
+        if self.otherwise is not None:
+            source.add(2, "if '%' in document:", f"    return {source.bind('escaped', self.otherwise)}(row)")
+        for field in schema.columns:
+            self._column(field)
+        if schema.has_document and self.json:
+            source.add(2, f"document = {source.bind('json', json_document)}(document)")
+        if schema.documents:
+            self._documents(partial)
+        if schema.extras:
+            declared = source.bind("declared", frozenset(field.key for field in schema.documents))
+            rest = source.bind("extras", _extras)
+            source.add(2, f"extras = {rest}(document, {declared}) if len(document) > {len(schema.documents)} else {{}}")
+        source.add(1, "except Exception as error:", f"    {partial}.refuse(row, error)")
+        self._construct()
+        reader: Callable[[tuple[Any, ...]], Any] = source.compile("decode")
+        return reader
+
+    def _column(self, field: Field) -> None:
+        source, local, scalar = self.source, self.locals[field.name], field.scalar
+        assert scalar is not None
+        if scalar.enum is not None:
+            source.add(2, f"{local} = {source.bind('members', _Members(field))}[{local}]")
+            return
+        decode = scalar_decoder(scalar)
+        if decode is None:
+            return
+        # SQLite keeps bools as 0 and 1; an engine may give 3 where 3.0 was stored.
+        fast = {Kind.BOOL: f"{local} == 1", Kind.FLOAT: f"{local} + 0.0"}.get(scalar.kind)
+        expression = fast or f"{source.bind('decode', decode)}({local})"
+        if field.nullable or field is self.schema.id:
+            source.add(2, f"if {local} is not None:", f"    {local} = {expression}")
+        else:
+            source.add(2, f"{local} = {expression}")
+
+    def _documents(self, partial: str) -> None:
+        source = self.source
+        source.add(2, "try:")
+        for field in self.schema.documents:
+            source.add(3, f"{self.locals[field.name]} = document[{field.key!r}]")
+        source.add(2, "except KeyError:", f"    return {partial}(row)")
+        for field in self.schema.documents:
+            decode = decoder(field.shape, escaped=self.escaped)
+            if decode is not None:
+                local = self.locals[field.name]
+                call = f"{local} = {source.bind('decode', decode)}({local})"
+                source.add(2, *([f"if {local} is not None:", f"    {call}"] if field.nullable else [call]))
+
+    def _construct(self) -> None:
+        source, record = self.source, self.schema.record
+        assert record is not None
+        arguments: list[str] = []
+        oddly_named: list[str] = []
+        later: list[str] = []
+        setter = source.bind("set", restore_attribute)
+        for position, member in enumerate(record.members):
+            local = self.locals[member.name]
+            if member.parameter is None:
+                later.append(f"{setter}(made, {member.name!r}, {local})")
+            elif position < record.positional:
+                arguments.append(local)
+            elif member.parameter.isidentifier() and not keyword.iskeyword(member.parameter):
+                arguments.append(f"{member.parameter}={local}")
+            else:
+                oddly_named.append(f"{member.parameter!r}: {local}")
+        if oddly_named:
+            arguments.append(f"**{{{', '.join(oddly_named)}}}")
+        if record.extras:
+            arguments.append("**extras")
+        call = f"{source.bind('cls', record.cls)}({', '.join(arguments)})"
+        if later:
+            source.add(1, f"made = {call}", *later, "return made")
+        else:
+            source.add(1, f"return {call}")
+
+
+class _Members(dict[Any, Any]):
+    """The members of an Enum by their canonical values, and None by itself; asks the class about any other value."""
+
+    def __init__(self, field: Field) -> None:
+        assert field.scalar is not None
+        assert field.scalar.enum is not None
+        super().__init__()
+        decode = scalar_decoder(field.scalar)
+        assert decode is not None
+        self._decode: Callable[..., object] = decode
+        if field.nullable:
+            self[None] = None
+
+    def __missing__(self, key: object) -> object:
+        member = self[key] = self._decode(key)
+        return member
+
+
+class _Partial:
+    """The slow way to read a row, for what the fast one cannot finish."""
+
+    def __init__(self, schema: Schema, json_documents: bool) -> None:
+        self._schema = schema
+        self._json = json_documents
+        self._decoders = {field.name: decoder(field.shape) for field in schema.fields}
+
+    def __call__(self, row: tuple[Any, ...]) -> Any:
+        """The entity, its missing values left to the constructor."""
+        schema = self._schema
+        record = schema.record
+        assert record is not None
+        found, extras = self._values(row)
+        given: dict[str, Any] = dict(extras)
+        later: list[tuple[str, Any]] = []
+        for member in record.members:
+            if member.name not in found:
+                if not member.required or member.parameter is None:
+                    continue
+                if not schema.by_name[member.name].nullable:
+                    raise InvalidEntityError(
+                        f"{member.name}: the stored entity has no such value and the class no default; migrate the data",
+                        path=member.name,
+                    )
+                found[member.name] = None
+            if member.parameter is None:
+                later.append((member.name, found[member.name]))
+            else:
+                given[member.parameter] = found[member.name]
+        return construct(record, given, later)
+
+    def _values(self, row: tuple[Any, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
+        schema = self._schema
+        found = {
+            field.name: self._value(field, value) for field, value in zip(schema.columns, row, strict=False)
+        }
+        if not schema.has_document:
+            return found, {}
+        document = json_document(row[-1]) if self._json else row[-1]
+        for field in schema.documents:
+            if field.key in document:
+                found[field.name] = self._value(field, document[field.key])
+        declared = frozenset(field.key for field in schema.documents)
+        return found, _extras(document, declared) if schema.extras else {}
+
+    def _value(self, field: Field, canonical: Any) -> Any:
+        decode = self._decoders[field.name]
+        if decode is None or (canonical is None and field.nullable):
+            return canonical
+        try:
+            return decode(canonical)
+        except Exception as error:
+            raise InvalidEntityError(
+                f"{field.name}: what is stored does not fit the declared type; migrate the data", path=field.name
+            ) from error
+
+    def refuse(self, row: tuple[Any, ...], error: Exception) -> NoReturn:
+        """Raise InvalidEntityError, naming the field that cannot be read."""
+        if isinstance(error, InvalidEntityError):
+            raise error
+        self._values(row)
+        raise InvalidEntityError(
+            f"a stored {self._schema.entity_class.__name__} does not fit its declaration; migrate the data"
+        ) from error
+
+
+def _extras(document: dict[str, Any], declared: frozenset[str]) -> dict[str, Any]:
+    return {unescape_key(key): decode_anything(value) for key, value in document.items() if key not in declared}

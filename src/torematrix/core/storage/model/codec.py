@@ -1,0 +1,122 @@
+"""Entities to rows of canonical values, and back.
+
+A row holds the values of ``schema.columns`` in order and then, when ``schema.has_document``, the document: the other
+fields and extras by their percent-escaped keys, as JSON text with sorted keys or as a dict. Encoding validates
+everything before any I/O and never changes the entity; decoding calls the class's own constructor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from torematrix.core.storage.errors import InvalidEntityError
+from torematrix.core.storage.model._checks import DocumentCheck, SizeCheck
+from torematrix.core.storage.model._encoders import encoder
+from torematrix.core.storage.model._free import FIELD_DEPTH, free_encoder, located, named
+from torematrix.core.storage.model._freeform import FreeformRows
+from torematrix.core.storage.model._keys import escape_key, key_segment
+from torematrix.core.storage.model._readers import compile_reader
+from torematrix.core.storage.model._scalars import Canonical
+from torematrix.core.storage.model._writers import compile_writer, field_encoder
+from torematrix.core.storage.model.schema import Field, Schema
+
+__all__ = ["Codec", "Row"]
+
+T = TypeVar("T")
+Row: TypeAlias = tuple[Any, ...]
+
+
+class Codec(Generic[T]):
+    """The functions between entities of one class and their rows, made once for a schema.
+
+    Attributes:
+        schema: the schema.
+        json_documents: whether the document of a row is JSON text (else a dict, parts of which a decoded entity may
+            hold: whoever keeps the row copies it first).
+        row_to_create: ``(entity, now, new_id) -> row`` of a new entity: its id made by ``new_id`` when None or "",
+            created_at and updated_at ``now`` (canonical text) when None, its revision 1.
+        row_to_replace: ``(entity, now) -> row`` of one to be stored in place of another: updated_at ``now``, the
+            revision one more than the entity's, created_at as it is, None included.
+        decode: ``row -> entity``. Undeclared keys of the document come back where the class keeps extras and are
+            passed over elsewhere; a missing key takes the constructor's default. Errors of the class's own validators
+            go through as they are.
+
+    The row functions raise InvalidEntityError, naming the field, for whatever a declaration or the storage does not
+    allow, including indexed text above 2,000 bytes and entities above 16,000,000 bytes of BSON.
+    """
+
+    def __init__(self, schema: Schema, *, json_documents: bool) -> None:
+        self.schema = schema
+        self.json_documents = json_documents
+        self.row_to_create: Callable[[T, str, Callable[[], str]], Row]
+        self.row_to_replace: Callable[[T, str], Row]
+        self.decode: Callable[[Row], T]
+        self._anything = free_encoder(spell=False)
+        self._check_document = DocumentCheck(schema)
+        self._encoders = {field.name: _value_encoder(field) for field in schema.fields}
+        rows: Any
+        if schema.freeform:
+            rows = FreeformRows(schema, json_documents=json_documents)
+            self.row_to_create = rows.row_to_create
+            self.row_to_replace = rows.row_to_replace
+            self.decode = rows.decode
+            return
+        check_size = SizeCheck(schema, json_documents=json_documents)
+        check_document = self._check_document if self._check_document and schema.has_document else None
+        self.row_to_create, self.row_to_replace = (
+            compile_writer(
+                schema,
+                replaces=replaces,
+                json_documents=json_documents,
+                check_size=check_size,
+                check_document=check_document,
+            )
+            for replaces in (False, True)
+        )
+        self.decode = compile_reader(schema, json_documents=json_documents)
+
+    def id_of(self, entity: T) -> str | None:
+        """The entity's id in canonical form, or None when it has none yet; InvalidEntityError when it is no id at all."""
+        given: Any = entity.get("id") if isinstance(entity, dict) else getattr(entity, "id", None)  # pyright: ignore[reportUnknownMemberType]
+        if given is None or given == "":
+            return None
+        return self._encoders["id"](given)  # type: ignore[return-value]
+
+    def values(self, changes: Mapping[str, object]) -> dict[str, Canonical]:
+        """The canonical values of a patch, by stored key, validated against the declared fields.
+
+        Raises InvalidEntityError for a name the class does not declare (unless it keeps extras), for the id,
+        created_at and the revision, which a patch does not touch, and for every value that could not be stored.
+        """
+        encoded: dict[str, Canonical] = {}
+        for name, value in changes.items():
+            try:
+                key, canonical = self._value(name, value)
+            except InvalidEntityError as error:
+                raise named(located(error, key_segment(name))) from None
+            encoded[key] = canonical
+        try:
+            self._check_document(encoded)
+        except InvalidEntityError as error:
+            raise named(error) from None
+        return encoded
+
+    def _value(self, name: str, value: object) -> tuple[str, Canonical]:
+        schema = self.schema
+        field = schema.by_name.get(name)
+        if field is None:
+            if not schema.extras:
+                raise InvalidEntityError(f"{schema.entity_class.__name__} declares no such field")
+            return escape_key(name), self._anything(value, FIELD_DEPTH)
+        if field is schema.id or field is schema.created or field is schema.revision:
+            raise InvalidEntityError("this field is kept by the storage and cannot be patched")
+        if value is None:
+            if not field.nullable:
+                raise InvalidEntityError("None is not allowed here")
+            return field.key, None
+        return field.key, self._encoders[name](value)
+
+
+def _value_encoder(field: Field) -> Callable[[Any], Canonical]:
+    return encoder(field.shape) if field.scalar is None else field_encoder(field)
