@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from torematrix.core.storage.errors import InvalidEntityError
-from torematrix.core.storage.model._json import json_document
-from torematrix.core.storage.model._keys import escape_key, split_path
-from torematrix.core.storage.model._scalars import Kind
-from torematrix.core.storage.model.names import MAX_DOCUMENT_BYTES, MAX_INDEXED_BYTES, bson_size
-from torematrix.core.storage.model.schema import Schema
+from ..errors import InvalidEntityError
+from ._json import json_document
+from ._keys import escape_key, split_path
+from ._scalars import Kind
+from .names import MAX_DOCUMENT_BYTES, MAX_INDEXED_BYTES, bson_size
+from .schema import Schema
 
 __all__ = ["DocumentCheck", "SizeCheck", "check_indexed"]
 
@@ -36,7 +36,9 @@ class SizeCheck:
             document.update(json_document(row[-1]) if self._json else row[-1])
         size = bson_size(document)
         if size > MAX_DOCUMENT_BYTES:
-            raise InvalidEntityError(f"the entity takes {size:,} bytes as BSON; at most {MAX_DOCUMENT_BYTES:,} are stored")
+            raise InvalidEntityError(
+                f"the entity takes {size:,} bytes as BSON; at most {MAX_DOCUMENT_BYTES:,} are stored"
+            )
 
 
 class _IndexedPath(msgspec.Struct, frozen=True):
@@ -56,7 +58,7 @@ _TYPES: dict[Kind, tuple[type, ...]] = {
 
 
 class DocumentCheck:
-    """Refuses a document that holds, at an indexed path, text too long for an index or a kind the index does not allow."""
+    """Refuses a document with text too long for an index, or a kind it does not allow, at an indexed path."""
 
     def __init__(self, schema: Schema) -> None:
         inside = {field.name for field in schema.columns}
@@ -76,9 +78,7 @@ class DocumentCheck:
 
     def __call__(self, document: dict[str, Any]) -> None:
         for indexed in self._paths:
-            value: Any = document
-            for key in indexed.keys:
-                value = value.get(key) if isinstance(value, dict) else None  # pyright: ignore[reportUnknownMemberType]
+            value = _at(document, indexed.keys)
             if value is None:
                 continue
             if indexed.types and type(value) not in indexed.types:
@@ -91,3 +91,14 @@ class DocumentCheck:
                     check_indexed(value)
                 except InvalidEntityError as error:
                     raise InvalidEntityError(str(error), path=indexed.path) from None
+
+
+def _at(document: dict[str, Any], keys: tuple[str, ...]) -> Any:
+    """What stands at the keys, one inside the other; None where nothing does."""
+    found: Any = document
+    for key in keys:
+        try:
+            found = found[key]
+        except (KeyError, TypeError, IndexError):
+            return None
+    return found

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from torematrix.core.storage.model._keys import unescape_key
-from torematrix.core.storage.model._records import RecordClass, record_class
-from torematrix.core.storage.model._scalars import Kind, Scalar, scalar_decoder
-from torematrix.core.storage.model._tree import (
+from ._keys import unescape_key
+from ._records import RecordClass, record_class
+from ._scalars import Kind, Scalar, scalar_decoder
+from ._tree import (
     Anything,
     ListOf,
     MapOf,
@@ -78,7 +78,9 @@ def _map(shape: MapOf, decode: _Decode | None, escaped: bool) -> _Decode | None:
     key = _key_decoder(shape.key)
     if key is not None:
         decode_key: _Decode = key
-        return lambda value: {decode_key(unescape_key(name)): (decode or _same)(item) for name, item in value.items()}
+        return lambda value: {
+            decode_key(unescape_key(name)): (decode or _same)(item) for name, item in value.items()
+        }
     if not escaped:
         return None if decode is None else lambda value: {name: decode(item) for name, item in value.items()}
     if decode is None:
@@ -116,7 +118,7 @@ def _union(shape: Union, escaped: bool, records: dict[type, _Decode]) -> _Decode
     tag = shape.tag
 
     def decode(value: Any) -> Any:
-        found = by_type.get(type(value))
+        found = by_type.get(type(value))  # pyright: ignore[reportUnknownArgumentType] - Any has a type
         if found is not None:
             return found(value)
         if by_tag and isinstance(value, dict):
@@ -138,7 +140,7 @@ def _stored_type(shape: Shape) -> type:
 
 def _record(shape: Record, escaped: bool, records: dict[type, _Decode]) -> _Decode:
     if shape.cls in records:
-        return lambda value: records[shape.cls](value)
+        return lambda value: records[shape.cls](value)  # noqa: PLW0108 - looked up when it is called
     records[shape.cls] = _same  # holds the place, so that the class inside itself is seen
     known = record_class(shape.cls)
     parts = [

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from torematrix.core.storage.model._scalars import Canonical, Scalar
-from torematrix.core.storage.model._tree import Anything, ListOf, MapOf, Nullable, Shape, TupleOf, Union
+from ._scalars import Canonical, Scalar
+from ._tree import Anything, ListOf, MapOf, Nullable, Shape, TupleOf, Union
 
 __all__ = ["describe_shape"]
 

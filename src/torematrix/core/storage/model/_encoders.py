@@ -6,11 +6,11 @@ would open: the document is level 1. What they raise carries the path of the pla
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
-from torematrix.core.storage.errors import InvalidEntityError
-from torematrix.core.storage.model._free import (
+from ..errors import InvalidEntityError
+from ._free import (
     FIELD_DEPTH,
     Encode,
     check_depth,
@@ -18,16 +18,28 @@ from torematrix.core.storage.model._free import (
     free_encoder,
     located,
 )
-from torematrix.core.storage.model._json import json_text, spelled
-from torematrix.core.storage.model._keys import escape_key, key_segment
-from torematrix.core.storage.model._records import record_class
-from torematrix.core.storage.model._scalars import Canonical, Kind, Scalar, python_type, scalar_encoder
-from torematrix.core.storage.model._tree import Anything, ListOf, MapOf, Nullable, Record, Shape, TupleOf, Union
+from ._json import json_text, spelled
+from ._keys import escape_key, key_segment
+from ._records import record_class
+from ._scalars import Canonical, Kind, Scalar, python_type, scalar_encoder
+from ._tree import (
+    Anything,
+    ListOf,
+    MapOf,
+    Nullable,
+    Record,
+    Shape,
+    TupleOf,
+    Union,
+)
 
 __all__ = ["depth_encoder", "encoder"]
 
 _Parts: TypeAlias = list[tuple[str, str, bool, Encode]]
 _STR_ONLY = {str}
+# Seen as type[Any], they leave a checked value what it is to the type checkers: Any.
+_DICT: type[Any] = dict
+_TUPLE: type[Any] = tuple
 
 
 def encoder(shape: Shape) -> Callable[[object], Canonical]:
@@ -42,7 +54,8 @@ def encoder(shape: Shape) -> Callable[[object], Canonical]:
     encode = depth_encoder(shape)
 
     def encode_field(value: object) -> Canonical:
-        return encode(value, FIELD_DEPTH)
+        canonical: Canonical = encode(value, FIELD_DEPTH)
+        return canonical
 
     return encode_field
 
@@ -93,7 +106,7 @@ class _Builder:
         records, cls = self._records, shape.cls
         if cls in records:
             # The class holds itself; its encoder is complete by the time one of its values arrives.
-            return lambda value, depth: records[cls](value, depth)
+            return lambda value, depth: records[cls](value, depth)  # noqa: PLW0108 - looked up when it is called
         records[cls] = self._anything  # holds the place, so that the class inside itself is seen
         parts = [(field.name, field.key, field.required, self.build(field.shape)) for field in shape.fields]
         if record_class(cls).mapping:
@@ -111,14 +124,20 @@ def _each(items: Iterable[Any], encode: Encode, depth: int) -> list[Any]:
     encoded: list[Any] = []
     try:
         for item in items:
-            encoded.append(encode(item, depth + 1))
+            encoded.append(encode(item, depth + 1))  # noqa: PERF401 - how far it came names the item that fails
     except InvalidEntityError as error:
         raise located(error, f"[{len(encoded)}]") from None
     return encoded
 
 
+def _containers(shape: ListOf) -> tuple[type[Any], ...]:
+    if not shape.sequence:
+        return (shape.container,)
+    return (list, tuple) if shape.container is list else (set, frozenset)
+
+
 def _list(shape: ListOf, encode_item: Encode) -> Encode:
-    accepted: tuple[type, ...] = (list, tuple) if shape.sequence else (shape.container,)
+    accepted = _containers(shape)
     name = shape.container.__name__
     strings = shape.item == Scalar(Kind.STR)
 
@@ -136,7 +155,7 @@ def _list(shape: ListOf, encode_item: Encode) -> Encode:
 
 
 def _set(shape: ListOf, encode_item: Encode) -> Encode:
-    accepted: tuple[type, ...] = (set, frozenset) if shape.sequence else (shape.container,)
+    accepted = _containers(shape)
     name = shape.container.__name__
     plain = isinstance(shape.item, Scalar) and shape.item.kind is not Kind.FLOAT
 
@@ -157,7 +176,7 @@ def _set(shape: ListOf, encode_item: Encode) -> Encode:
 
 def _tuple(encoders: list[Encode]) -> Encode:
     def encode(value: Any, depth: int) -> list[Any]:
-        if not isinstance(value, tuple):
+        if not isinstance(value, _TUPLE):
             raise _expected("tuple", value)
         items: tuple[Any, ...] = value
         if len(items) != len(encoders):
@@ -183,12 +202,11 @@ def _map(key: Scalar, encode_value: Encode) -> Encode:
         return escape_key(str(canonical).lower() if isinstance(canonical, bool) else str(canonical))
 
     def encode(value: Any, depth: int) -> dict[str, Any]:
-        if not isinstance(value, dict):
+        if not isinstance(value, _DICT):
             raise _expected("dict", value)
         check_depth(depth)
         encoded: dict[str, Any] = {}
-        items: Collection[tuple[Any, Any]] = value.items()
-        for name, item in items:
+        for name, item in value.items():
             try:
                 stored = encode_key(name)
             except InvalidEntityError as error:
@@ -206,21 +224,20 @@ def _mapping_record(title: str, parts: _Parts) -> Encode:
     names = {name for name, _, _, _ in parts}
 
     def encode(value: Any, depth: int) -> dict[str, Any]:
-        if not isinstance(value, dict):
+        if not isinstance(value, _DICT):
             raise _expected(title, value)
-        given: dict[Any, Any] = value
         check_depth(depth)
         encoded: dict[str, Any] = {}
         for name, key, required, encode_value in parts:
-            if name in given:
+            if name in value:
                 try:
-                    encoded[key] = encode_value(given[name], depth + 1)
+                    encoded[key] = encode_value(value[name], depth + 1)
                 except InvalidEntityError as error:
                     raise located(error, key_segment(name)) from None
             elif required:
                 raise InvalidEntityError(f"this key of {title} is missing", path=key_segment(name))
-        if len(encoded) != len(given):
-            unknown = next(key for key in given if key not in names)
+        if len(encoded) != len(value):
+            unknown = next(key for key in value if key not in names)
             raise InvalidEntityError(f"{title} declares no such key", path=key_segment(str(unknown)))
         return encoded
 
@@ -264,13 +281,13 @@ def _union(shape: Union, encoders: list[Encode]) -> Encode:
     names = ", ".join(sorted({accepted.__name__ for accepted in by_type}))
 
     def encode(value: Any, depth: int) -> Any:
-        if tag is not None and isinstance(value, dict):
-            said: Any = value.get(tag)  # pyright: ignore[reportUnknownMemberType]
+        if tag is not None and isinstance(value, _DICT):
+            said = value.get(tag)
             chosen = by_tag.get(said) if isinstance(said, str | int) else None
             if chosen is None:
                 raise InvalidEntityError(f"the key {tag!r} must say which of the declared TypedDicts this is")
         else:
-            chosen = by_type.get(type(value))
+            chosen = by_type.get(type(value))  # pyright: ignore[reportUnknownArgumentType] - Any has a type
         if chosen is not None:
             return chosen(value, depth)
         # A subclass, or an int for a float.

@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Collection
 from typing import Any, TypeAlias
 
-from torematrix.core.storage.errors import InvalidEntityError
-from torematrix.core.storage.model._json import spelled
-from torematrix.core.storage.model._keys import escape_key, join_path, key_segment
-from torematrix.core.storage.model._scalars import INT64_MAX, INT64_MIN, check_text
-from torematrix.core.storage.model.names import MAX_DEPTH
+from ..errors import InvalidEntityError
+from ._json import spelled
+from ._keys import escape_key, join_path, key_segment
+from ._scalars import INT64_MAX, INT64_MIN, check_text
+from .names import MAX_DEPTH
 
 __all__ = ["FIELD_DEPTH", "Encode", "check_depth", "encode_extras", "free_encoder", "located", "named"]
 
@@ -45,7 +45,7 @@ def free_encoder(*, spell: bool) -> Encode:
     """
 
     def encode(value: Any, depth: int) -> Any:
-        kind: type = type(value)
+        kind = type(value)  # pyright: ignore[reportUnknownVariableType] - it is compared with types, no more
         if kind is str:
             return value if value.isascii() and "\0" not in value else check_text(value)
         if value is None or kind is bool:
@@ -72,7 +72,7 @@ def free_encoder(*, spell: bool) -> Encode:
         encoded: list[Any] = []
         try:
             for item in items:
-                encoded.append(encode(item, depth))
+                encoded.append(encode(item, depth))  # noqa: PERF401 - how far it came names the item that fails
         except InvalidEntityError as error:
             raise located(error, f"[{len(encoded)}]") from None
         return encoded

@@ -7,14 +7,14 @@ from typing import Any
 
 import msgspec
 
-from torematrix.core.storage.errors import InvalidEntityError
-from torematrix.core.storage.model._checks import DocumentCheck, SizeCheck, check_indexed
-from torematrix.core.storage.model._decoders import decode_anything
-from torematrix.core.storage.model._free import FIELD_DEPTH, free_encoder, located, named
-from torematrix.core.storage.model._json import json_document, sorted_json
-from torematrix.core.storage.model._scalars import check_text
-from torematrix.core.storage.model._writers import SMALL_BYTES
-from torematrix.core.storage.model.schema import Schema
+from ..errors import InvalidEntityError
+from ._checks import DocumentCheck, SizeCheck, check_indexed
+from ._decoders import decode_anything
+from ._free import FIELD_DEPTH, free_encoder, located, named
+from ._json import json_document, sorted_json
+from ._scalars import check_text
+from ._writers import SMALL_BYTES
+from .schema import Schema
 
 __all__ = ["FreeformRows"]
 
@@ -56,7 +56,9 @@ class FreeformRows:
     def _id(self, given: object, new_id: Callable[[], str] | None) -> str:
         if given is None or given == "":
             if new_id is None:
-                raise InvalidEntityError("the entity has no id; only one that was stored can be replaced", path="id")
+                raise InvalidEntityError(
+                    "the entity has no id; only one that was stored can be replaced", path="id"
+                )
             return new_id()
         if not isinstance(given, str):
             raise InvalidEntityError(f"expected str, got {type(given).__name__}", path="id")

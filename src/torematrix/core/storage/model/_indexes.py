@@ -9,13 +9,13 @@ from typing import Protocol
 
 import msgspec
 
-from torematrix.core.storage.errors import ConfigurationError
-from torematrix.core.storage.model._describe import describe_shape
-from torematrix.core.storage.model._keys import escape_key, split_path
-from torematrix.core.storage.model._scalars import Canonical, Kind, Scalar, kind_of_type
-from torematrix.core.storage.model._tree import Anything, MapOf, Nullable, Record, Shape
-from torematrix.core.storage.model.markers import Index
-from torematrix.core.storage.model.names import MAX_NAME_BYTES
+from ..errors import ConfigurationError
+from ._describe import describe_shape
+from ._keys import escape_key, split_path
+from ._scalars import Canonical, Kind, Scalar, kind_of_type
+from ._tree import Anything, MapOf, Nullable, Record, Shape
+from .markers import Index
+from .names import MAX_NAME_BYTES
 
 __all__ = ["IndexSpec", "index_spec", "reach", "spec_of"]
 
@@ -59,7 +59,12 @@ class IndexSpec(msgspec.Struct, frozen=True):
 
 
 def index_spec(
-    cls: type, index: Index, fields: Mapping[str, _HasShape], extras: bool, *, field: str | None = None
+    cls: type[object],
+    index: Index,
+    fields: Mapping[str, _HasShape],
+    extras: bool,
+    *,
+    field: str | None = None,
 ) -> IndexSpec:
     """The index that a marker declares; ``field`` is the field it annotates.
 
@@ -100,19 +105,23 @@ def spec_of(
 
 
 def _scalar(
-    cls: type, index: Index, path: str, fields: Mapping[str, _HasShape], extras: bool
+    cls: type[object], index: Index, path: str, fields: Mapping[str, _HasShape], extras: bool
 ) -> Scalar | None:
     where = f"{cls.__name__}.{path}"
     reached = reach(cls, path, fields, extras)
     declared = None
     if index.type is not None:
         kind = kind_of_type(index.type)
-        if kind not in _TYPED_KINDS:
-            raise ConfigurationError(f"{where}: an undeclared path holds str, int, float or bool, so it is typed as one")
+        if kind is None or kind not in _TYPED_KINDS:
+            raise ConfigurationError(
+                f"{where}: an undeclared path holds str, int, float or bool, so it is typed as one"
+            )
         declared = Scalar(kind)
     if reached is None:
         if declared is None and index.unique:
-            raise ConfigurationError(f'{where}: a unique path needs a declared type, as in Unique("{path}", str)')
+            raise ConfigurationError(
+                f'{where}: a unique path needs a declared type, as in Unique("{path}", str)'
+            )
         if declared is not None and index.substring and declared.kind is not Kind.STR:
             raise ConfigurationError(f"{where}: a substring index covers text")
         return declared
@@ -125,7 +134,7 @@ def _scalar(
     return reached
 
 
-def reach(cls: type, path: str, fields: Mapping[str, _HasShape], extras: bool) -> Shape | None:
+def reach(cls: type[object], path: str, fields: Mapping[str, _HasShape], extras: bool) -> Shape | None:
     """The shape at a path of keys, without Nullable; None where nothing is declared, and anything may stand.
 
     ``fields`` are the entity's fields by stored key. Raises ConfigurationError for a path that can hold nothing.

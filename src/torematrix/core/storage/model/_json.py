@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from torematrix.core.storage.model._scalars import Canonical
+from ._scalars import Canonical
 
 __all__ = ["json_bytes", "json_document", "json_text", "sorted_json", "spelled"]
 
@@ -22,8 +22,8 @@ _LARGE = 1e16  # where the shortest text of a float begins to have an exponent
 def json_bytes(value: Canonical) -> bytes:
     """The JSON text of a canonical value, in UTF-8.
 
-    A float of 1e16 or more is written in full with ``.0``: PostgreSQL's jsonb reads 1e16 as an int, and gives it back as
-    one.
+    A float of 1e16 or more is written in full with ``.0``: PostgreSQL's jsonb reads 1e16 as an int, and gives it back
+    as one.
     """
     encoded = sorted_json(value)
     return sorted_json(_all_spelled(value)) if _EXPONENT.search(encoded) else encoded

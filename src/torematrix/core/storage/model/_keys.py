@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 
-from torematrix.core.storage.errors import ConfigurationError, InvalidEntityError
-from torematrix.core.storage.model._scalars import check_text
+from ..errors import ConfigurationError
+from ._scalars import check_text
 
 __all__ = ["escape_key", "join_path", "key_segment", "split_path", "unescape_key"]
 
@@ -14,11 +14,13 @@ __all__ = ["escape_key", "join_path", "key_segment", "split_path", "unescape_key
 _SPECIAL = re.compile(r'[%."\\\x00-\x1f\x7f]')
 _ESCAPED = re.compile(r"%([0-9A-F]{2})")
 _PLAIN_SEGMENT = re.compile(r'[^.\[\]"\\\x00-\x1f\x7f]+')
-_SEGMENT = re.compile(r'(?:(?P<plain>[^.\[\]"]+)|\[(?P<quoted>"(?:[^"\\]|\\.)*")\])(?:\.(?=.)|(?=\[)|$)', re.DOTALL)
+_SEGMENT = re.compile(
+    r'(?:(?P<plain>[^.\[\]"]+)|\[(?P<quoted>"(?:[^"\\]|\\.)*")\])(?:\.(?=.)|(?=\[)|$)', re.DOTALL
+)
 
 
 def escape_key(key: str) -> str:
-    """The key as it is stored: ``%``, ``.``, ``"``, ``\\``, controls and a leading ``$`` in percent form; "" as ``%``.
+    r"""The key as it is stored: ``%``, ``.``, ``"``, ``\\``, controls and a leading ``$`` in percent form; "" as ``%``.
 
     Raises InvalidEntityError for NUL and lone surrogates.
     """
@@ -61,7 +63,7 @@ def split_path(path: str) -> tuple[str, ...]:
     while position < len(path):
         found = _SEGMENT.match(path, position)
         if found is None:
-            raise ConfigurationError(f"{path!r} is not a path of keys such as meta.year or meta[\"a.b\"]")
+            raise ConfigurationError(f'{path!r} is not a path of keys such as meta.year or meta["a.b"]')
         quoted = found["quoted"]
         try:
             keys.append(found["plain"] if quoted is None else json.loads(quoted))

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from uuid import UUID
 
-from torematrix.core.storage.errors import InvalidEntityError, InvalidQueryError
-from torematrix.core.storage.model._ordered import order_key, ordered_text
-from torematrix.core.storage.model._scalars import (
+from ..errors import InvalidEntityError, InvalidQueryError
+from ._ordered import order_key, ordered_text
+from ._scalars import (
     INT64_MAX,
     INT64_MIN,
     CanonicalScalar,
@@ -31,7 +31,9 @@ __all__ = ["parse_operand"]
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CLOCK = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?"
 _TIME = re.compile(_CLOCK)
-_DATETIME = re.compile(rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_CLOCK}(Z|[+-][0-9]{{2}}:?[0-9]{{2}}(:[0-9]{{2}})?)?")
+_DATETIME = re.compile(
+    rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_CLOCK}(Z|[+-][0-9]{{2}}:?[0-9]{{2}}(:[0-9]{{2}})?)?"
+)
 _UUID = re.compile(r"[0-9A-Fa-f]{8}-?([0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}")
 _DECIMAL = re.compile(r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,12})?")
 
@@ -74,7 +76,9 @@ def _member(scalar: Scalar, members: type[enum.Enum], value: object) -> Canonica
     wanted = _plain(own, value)
     for member in members:
         canonical = encode_scalar(own, member.value)
-        if canonical == wanted or (own.kind is Kind.DECIMAL and order_key(str(canonical)) == order_key(str(wanted))):
+        if canonical == wanted or (
+            own.kind is Kind.DECIMAL and order_key(str(canonical)) == order_key(str(wanted))
+        ):
             return canonical
     raise InvalidQueryError(f"no member of {members.__name__} has this value")
 
@@ -130,7 +134,11 @@ def _time(text: str) -> dt.time:
 
 
 def _unparsable(error: ValueError, what: str) -> InvalidQueryError:
-    return error if isinstance(error, InvalidQueryError) else InvalidQueryError(f"this text names no valid {what}")
+    return (
+        error
+        if isinstance(error, InvalidQueryError)
+        else InvalidQueryError(f"this text names no valid {what}")
+    )
 
 
 def _uuid(text: str) -> UUID:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from torematrix.core.storage.errors import InvalidEntityError
+from ..errors import InvalidEntityError
 
 __all__ = ["order_key", "ordered_text", "parse_ordered_decimal", "parse_ordered_int"]
 

@@ -11,13 +11,13 @@ import keyword
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from torematrix.core.storage.errors import InvalidEntityError
-from torematrix.core.storage.model._decoders import construct, decode_anything, decoder, restore_attribute
-from torematrix.core.storage.model._json import json_document
-from torematrix.core.storage.model._keys import unescape_key
-from torematrix.core.storage.model._scalars import Kind, scalar_decoder
-from torematrix.core.storage.model._source import Source
-from torematrix.core.storage.model.schema import Field, Schema
+from ..errors import InvalidEntityError
+from ._decoders import construct, decode_anything, decoder, restore_attribute
+from ._json import json_document
+from ._keys import unescape_key
+from ._scalars import Kind, scalar_decoder
+from ._source import Source
+from .schema import Field, Schema
 
 __all__ = ["compile_reader"]
 
@@ -32,7 +32,7 @@ def compile_reader(schema: Schema, *, json_documents: bool) -> Callable[[tuple[A
 
 
 class _Reader:
-    """Writes the function; ``escaped`` says whether keys of the document may hold escapes, and if not, where to turn."""
+    """Writes the function; where keys are taken not to hold escapes, ``otherwise`` reads the rows in which they do."""
 
     def __init__(
         self,
@@ -69,7 +69,10 @@ class _Reader:
         if schema.extras:
             declared = source.bind("declared", frozenset(field.key for field in schema.documents))
             rest = source.bind("extras", _extras)
-            source.add(2, f"extras = {rest}(document, {declared}) if len(document) > {len(schema.documents)} else {{}}")
+            source.add(
+                2,
+                f"extras = {rest}(document, {declared}) if len(document) > {len(schema.documents)} else {{}}",
+            )
         source.add(1, "except Exception as error:", f"    {partial}.refuse(row, error)")
         self._construct()
         reader: Callable[[tuple[Any, ...]], Any] = source.compile("decode")
@@ -173,7 +176,7 @@ class _Partial:
                     continue
                 if not schema.by_name[member.name].nullable:
                     raise InvalidEntityError(
-                        f"{member.name}: the stored entity has no such value and the class no default; migrate the data",
+                        f"{member.name}: no such value is stored and the class has no default for it; migrate the data",
                         path=member.name,
                     )
                 found[member.name] = None
@@ -205,7 +208,8 @@ class _Partial:
             return decode(canonical)
         except Exception as error:
             raise InvalidEntityError(
-                f"{field.name}: what is stored does not fit the declared type; migrate the data", path=field.name
+                f"{field.name}: what is stored does not fit the declared type; migrate the data",
+                path=field.name,
             ) from error
 
     def refuse(self, row: tuple[Any, ...], error: Exception) -> NoReturn:
@@ -219,4 +223,6 @@ class _Partial:
 
 
 def _extras(document: dict[str, Any], declared: frozenset[str]) -> dict[str, Any]:
-    return {unescape_key(key): decode_anything(value) for key, value in document.items() if key not in declared}
+    return {
+        unescape_key(key): decode_anything(value) for key, value in document.items() if key not in declared
+    }

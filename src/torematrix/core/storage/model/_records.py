@@ -12,13 +12,15 @@ import sys
 import typing
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Annotated, Any, TypeGuard
+from typing import Annotated, Any, TypeGuard, TypeVar, cast
 
 import msgspec
 
-from torematrix.core.storage.errors import ConfigurationError
+from ..errors import ConfigurationError
 
-__all__ = ["MISSING", "Member", "RecordClass", "is_record_class", "record_class"]
+__all__ = ["MISSING", "Member", "RecordClass", "is_record_class", "per_class", "record_class"]
+
+R = TypeVar("R")
 
 
 class _Missing:
@@ -68,7 +70,7 @@ class RecordClass(msgspec.Struct, frozen=True):
         tag: the key and the value by which msgspec tells this class from others, or None.
     """
 
-    cls: type
+    cls: type[object]
     members: tuple[Member, ...]
     positional: int = 0
     extras: bool = False
@@ -81,34 +83,44 @@ def _pydantic_model() -> type | None:
     return getattr(module, "BaseModel", None)
 
 
-def _is_pydantic(cls: type) -> bool:
+def _is_pydantic(cls: Any) -> bool:
     base = _pydantic_model()
     return base is not None and issubclass(cls, base)
 
 
-def is_record_class(cls: object) -> TypeGuard[type]:
+def is_record_class(cls: object) -> TypeGuard[type[object]]:
     """Whether the object is a class whose instances this library can take apart and put together."""
-    if not isinstance(cls, type):
-        return False
+    return isinstance(cls, type) and _is_record(cls)
+
+
+def _is_record(cls: Any) -> bool:
     return (
         dataclasses.is_dataclass(cls)
         or issubclass(cls, msgspec.Struct)
         or hasattr(cls, "__attrs_attrs__")
         or typing.is_typeddict(cls)
-        or (issubclass(cls, tuple) and hasattr(cls, "_field_defaults"))
+        or (hasattr(cls, "_field_defaults") and issubclass(cls, tuple))
         or _is_pydantic(cls)
     )
 
 
-@lru_cache(maxsize=1024)
-def record_class(cls: type) -> RecordClass:
+def per_class(make: Callable[[type[object]], R]) -> Callable[[type[object]], R]:
+    """The same function, its answer remembered for each class."""
+    # Every class can be hashed, which the type checkers doubt of type[object].
+    return cast("Callable[[type[object]], R]", lru_cache(maxsize=1024)(make))
+
+
+@per_class
+def record_class(cls: type[object]) -> RecordClass:
     """What the class declares; ConfigurationError when its annotations or its constructor cannot be followed."""
     if _is_pydantic(cls):
         return _from_pydantic(cls)
     hints = _hints(cls)
     if typing.is_typeddict(cls):
         required: frozenset[str] = getattr(cls, "__required_keys__", frozenset[str]())
-        found = [Member(name, hint, parameter=name, required=name in required) for name, hint in hints.items()]
+        found = [
+            Member(name, hint, parameter=name, required=name in required) for name, hint in hints.items()
+        ]
         return RecordClass(cls, tuple(found), mapping=True)
     tag = None
     if issubclass(cls, msgspec.Struct):
@@ -125,19 +137,19 @@ def record_class(cls: type) -> RecordClass:
     return RecordClass(cls, tuple(members), positional=_positional(cls, members), tag=tag)
 
 
-def _hints(cls: type) -> dict[str, Any]:
+def _hints(cls: type[object]) -> dict[str, Any]:
     try:
         # The class's own name is not yet bound where a recursive class is declared inside a function.
         return typing.get_type_hints(cls, localns={cls.__name__: cls}, include_extras=True)
     except NameError as error:
         raise ConfigurationError(
-            f"{cls.__name__}: the annotation {error.name!r} cannot be resolved; import it, or declare it, at module level"
+            f"{cls.__name__}: the annotation {error.name!r} cannot be resolved; declare or import it at module level"
         ) from error
     except TypeError as error:
         raise ConfigurationError(f"{cls.__name__}: an annotation cannot be evaluated: {error}") from error
 
 
-def _dataclass_members(cls: type, hints: dict[str, Any]) -> Iterator[Member]:
+def _dataclass_members(cls: Any, hints: dict[str, Any]) -> Iterator[Member]:
     for field in dataclasses.fields(cls):
         default = MISSING if field.default is dataclasses.MISSING else field.default
         factory = None if field.default_factory is dataclasses.MISSING else field.default_factory
@@ -164,9 +176,10 @@ def _struct_members(cls: type[msgspec.Struct], hints: dict[str, Any]) -> Iterato
 
 
 def _attrs_members(cls: Any, hints: dict[str, Any]) -> Iterator[Member]:
-    attr = sys.modules["attr"]
+    attr: Any = sys.modules["attr"]
     for field in cls.__attrs_attrs__:
-        default, factory = field.default, None
+        default: Any = field.default
+        factory: Callable[[], object] | None = None
         if isinstance(default, attr.Factory):
             default, factory = MISSING, None if default.takes_self else default.factory
         yield Member(
@@ -183,7 +196,11 @@ def _tuple_members(cls: Any, hints: dict[str, Any]) -> Iterator[Member]:
     defaults: dict[str, object] = cls._field_defaults
     for name in cls._fields:
         yield Member(
-            name, hints.get(name, Any), default=defaults.get(name, MISSING), parameter=name, required=name not in defaults
+            name,
+            hints.get(name, Any),
+            default=defaults.get(name, MISSING),
+            parameter=name,
+            required=name not in defaults,
         )
 
 
@@ -210,13 +227,18 @@ def _from_pydantic(cls: Any) -> RecordClass:
         default = MISSING if field.default is undefined or factory is not None else field.default
         members.append(
             Member(
-                name, annotation, default=default, factory=factory, parameter=parameter, required=field.is_required()
+                name,
+                annotation,
+                default=default,
+                factory=factory,
+                parameter=parameter,
+                required=field.is_required(),
             )
         )
     return RecordClass(cls, tuple(members), extras=cls.model_config.get("extra") == "allow")
 
 
-def _positional(cls: type, members: list[Member]) -> int:
+def _positional(cls: type[object], members: list[Member]) -> int:
     """How many members the constructor takes by position, after checking that it can be called with all of them."""
     try:
         parameters = list(inspect.signature(cls).parameters.values())

@@ -16,9 +16,9 @@ from uuid import UUID
 
 import msgspec
 
-from torematrix.core.storage.errors import InvalidEntityError
-from torematrix.core.storage.model._ordered import ordered_text, parse_ordered_decimal, parse_ordered_int
-from torematrix.core.storage.model._times import naive_text, utc_text
+from ..errors import InvalidEntityError
+from ._ordered import ordered_text, parse_ordered_decimal, parse_ordered_int
+from ._times import naive_text, utc_text
 
 __all__ = [
     "INT64_MAX",
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 CanonicalScalar: TypeAlias = str | int | float | bool
-Canonical: TypeAlias = "None | bool | int | float | str | list[Canonical] | dict[str, Canonical]"
+Canonical: TypeAlias = "bool | int | float | str | list[Canonical] | dict[str, Canonical] | None"
 
 INT64_MIN = -(2**63)
 INT64_MAX = 2**63 - 1
@@ -108,7 +108,9 @@ def kind_of_type(python_type: type) -> Kind | None:
 
 def python_type(kind: Kind) -> type:
     """The Python type of that kind's values."""
-    return int if kind is Kind.BIGINT else next(found for found, known in _PYTHON_TYPES.items() if known is kind)
+    return (
+        int if kind is Kind.BIGINT else next(found for found, known in _PYTHON_TYPES.items() if known is kind)
+    )
 
 
 def check_text(value: str) -> str:
@@ -203,7 +205,9 @@ def _plain_datetime(value: object) -> dt.datetime:
 def _encode_aware(value: object) -> str:
     moment = _plain_datetime(value)
     if moment.utcoffset() is None:
-        raise InvalidEntityError("expected an aware datetime, got a naive one; declare Naive() to store those")
+        raise InvalidEntityError(
+            "expected an aware datetime, got a naive one; declare Naive() to store those"
+        )
     try:
         return utc_text(moment)
     except OverflowError:

@@ -1,9 +1,9 @@
 """Generated functions: lines of Python, what their names stand for, and the functions they become.
 
 An entity class is taken apart and put together millions of times and declared once, so the functions that do it are
-written out for it as source and compiled, as ``dataclasses`` and attrs do; a loop over its fields takes several times as
-long. Nothing from outside is ever part of that source: attributes stand in it as identifiers, checked here, and every
-other name or value is bound to a generated name.
+written out for it as source and compiled, as ``dataclasses`` and attrs do; a loop over its fields takes several times
+as long. Nothing from outside is ever part of that source: attributes stand in it as identifiers, checked here, and
+every other name or value is bound to a generated name.
 """
 
 from __future__ import annotations

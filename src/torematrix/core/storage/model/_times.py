@@ -23,7 +23,9 @@ def utc_text(moment: datetime) -> str:
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
     text = _json(moment)
-    return text[1:27].decode() + "+00:00" if len(text) == _QUOTED_UTC else moment.isoformat("T", "microseconds")
+    return (
+        text[1:27].decode() + "+00:00" if len(text) == _QUOTED_UTC else moment.isoformat("T", "microseconds")
+    )
 
 
 def naive_text(moment: datetime) -> str:

@@ -7,16 +7,15 @@ import enum
 import types
 import typing
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
-from torematrix.core.storage.errors import ConfigurationError, InvalidEntityError
-from torematrix.core.storage.model._keys import escape_key
-from torematrix.core.storage.model._records import is_record_class, record_class
-from torematrix.core.storage.model._scalars import CanonicalScalar, Kind, Scalar, encode_scalar, kind_of_type
-from torematrix.core.storage.model.markers import Big, Index, Naive, Revision, Searchable
+from ..errors import ConfigurationError, InvalidEntityError
+from ._keys import escape_key
+from ._records import is_record_class, per_class, record_class
+from ._scalars import CanonicalScalar, Kind, Scalar, encode_scalar, kind_of_type
+from .markers import Big, Index, Naive, Revision, Searchable
 
 __all__ = [
     "Anything",
@@ -48,7 +47,7 @@ class ListOf(msgspec.Struct, frozen=True):
     """
 
     item: Shape
-    container: type
+    container: type[object]
     sequence: bool = False
 
 
@@ -84,7 +83,7 @@ class Record(msgspec.Struct, frozen=True):
         fields: the members, in declared order; read when first asked for.
     """
 
-    cls: type
+    cls: type[object]
     extras: bool = False
     tag: tuple[str, str | int] | None = None
 
@@ -112,7 +111,6 @@ class Anything(msgspec.Struct, frozen=True):
 
 
 Shape: TypeAlias = Scalar | Nullable | ListOf | TupleOf | MapOf | Record | Union | Anything
-
 
 
 _CONTAINERS: dict[object, tuple[type, bool]] = {
@@ -161,8 +159,8 @@ def _children(shape: Shape) -> tuple[Shape, ...]:
     return shape.members if isinstance(shape, Union) else ()
 
 
-@lru_cache(maxsize=1024)
-def _record_fields(cls: type) -> tuple[RecordField, ...]:
+@per_class
+def _record_fields(cls: type[object]) -> tuple[RecordField, ...]:
     # A default of None makes a member nullable, as the class's author plainly meant.
     return tuple(
         RecordField(
@@ -216,7 +214,9 @@ def _is_read_only(origin: object) -> bool:
 
 def _read_alias(alias: Any, where: str, marks: tuple[object, ...]) -> Shape:
     if alias in marks:
-        raise ConfigurationError(f"{where}: the type alias {alias} holds itself; use a recursive class, or Any")
+        raise ConfigurationError(
+            f"{where}: the type alias {alias} holds itself; use a recursive class, or Any"
+        )
     # The alias rides along with the marks so that it is recognised inside itself; it marks nothing.
     return _read(alias.__value__, where, (*marks, alias))
 
@@ -230,7 +230,7 @@ def _item(annotation: object, where: str) -> Shape:
     return _read(annotation, where, ())
 
 
-def _leaf(annotation: object, where: str, marks: tuple[object, ...]) -> Shape:
+def _leaf(annotation: Any, where: str, marks: tuple[object, ...]) -> Shape:
     naive = any(isinstance(mark, Naive) or mark is Naive for mark in marks)
     big = any(isinstance(mark, Big) or mark is Big for mark in marks)
     if not isinstance(annotation, type):
@@ -244,6 +244,10 @@ def _leaf(annotation: object, where: str, marks: tuple[object, ...]) -> Shape:
         return Scalar(Kind.BIGINT if big else kind, naive=naive)
     if issubclass(annotation, enum.Enum):
         return _enum(annotation, where)
+    return _class(annotation, where)
+
+
+def _class(annotation: Any, where: str) -> Shape:
     if is_record_class(annotation):
         known = record_class(annotation)
         tag = known.tag
@@ -302,9 +306,9 @@ def _one_of(parts: Iterable[Shape], where: str) -> Shape:
     members: list[Shape] = []
     nullable = False
     for part in parts:
-        if isinstance(part, Nullable):
-            nullable, part = True, part.item
-        for member in part.members if isinstance(part, Union) else (part,):
+        nullable = nullable or isinstance(part, Nullable)
+        inner = part.item if isinstance(part, Nullable) else part
+        for member in inner.members if isinstance(inner, Union) else (inner,):
             _merge(members, member)
     if any(isinstance(member, Anything) for member in members):
         return Anything()
@@ -334,7 +338,11 @@ def _merge(members: list[Shape], member: Shape) -> None:
     """Add a member to those of a union; literals and the plain scalar of their kind become one."""
     if isinstance(member, Scalar) and member.enum is None:
         for position, other in enumerate(members):
-            if isinstance(other, Scalar) and (other.kind, other.enum, other.naive) == (member.kind, None, member.naive):
+            if isinstance(other, Scalar) and (other.kind, other.enum, other.naive) == (
+                member.kind,
+                None,
+                member.naive,
+            ):
                 both = other.allowed + member.allowed if other.allowed and member.allowed else ()
                 members[position] = Scalar(member.kind, naive=member.naive, allowed=both)
                 return
@@ -342,7 +350,12 @@ def _merge(members: list[Shape], member: Shape) -> None:
         members.append(member)
 
 
-_SLOTS = {Kind.INT: "integer", Kind.TIMEDELTA: "integer", Kind.FLOAT: "number with a point", Kind.BOOL: "boolean"}
+_SLOTS = {
+    Kind.INT: "integer",
+    Kind.TIMEDELTA: "integer",
+    Kind.FLOAT: "number with a point",
+    Kind.BOOL: "boolean",
+}
 
 
 def _slot(shape: Shape) -> str:

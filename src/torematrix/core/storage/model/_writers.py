@@ -13,16 +13,16 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from torematrix.core.storage.errors import InvalidEntityError
-from torematrix.core.storage.model._checks import check_indexed
-from torematrix.core.storage.model._encoders import depth_encoder
-from torematrix.core.storage.model._free import FIELD_DEPTH, encode_extras, free_encoder, located, named
-from torematrix.core.storage.model._json import sorted_json
-from torematrix.core.storage.model._scalars import INT64_MAX, INT64_MIN, Kind, scalar_encoder
-from torematrix.core.storage.model._source import Source, attribute
-from torematrix.core.storage.model._times import naive_text, utc_text
-from torematrix.core.storage.model.names import MAX_INDEXED_BYTES
-from torematrix.core.storage.model.schema import Field, Schema
+from ..errors import InvalidEntityError
+from ._checks import check_indexed
+from ._encoders import depth_encoder
+from ._free import FIELD_DEPTH, encode_extras, free_encoder, located, named
+from ._json import sorted_json
+from ._scalars import INT64_MAX, INT64_MIN, Kind, scalar_encoder
+from ._source import Source, attribute
+from ._times import naive_text, utc_text
+from .names import MAX_INDEXED_BYTES
+from .schema import Field, Schema
 
 __all__ = ["SMALL_BYTES", "compile_writer", "field_encoder"]
 
@@ -40,7 +40,7 @@ def compile_writer(
     check_size: Callable[[tuple[Any, ...]], None],
     check_document: Callable[[dict[str, Any]], None] | None,
 ) -> Callable[..., tuple[Any, ...]]:
-    """The function ``(entity, now, new_id) -> row`` for a new entity, or ``(entity, now) -> row`` for one to replace."""
+    """The function ``(entity, now, new_id) -> row`` for new entities, or ``(entity, now) -> row`` to replace one."""
     return _Writer(schema, replaces, json_documents, check_size, check_document).compile()
 
 
@@ -84,7 +84,9 @@ class _Writer:
         source.add(0, f"def {name}(entity, now{'' if self.replaces else ', new_id'}):")
         wrong = source.bind("refuse", _refuse_class)
         cls = source.bind("cls", schema.entity_class)
-        source.add(1, f"if type(entity) is not {cls}:", f"    {wrong}(entity, {cls})", "large = False", "at = None")
+        source.add(
+            1, f"if type(entity) is not {cls}:", f"    {wrong}(entity, {cls})", "large = False", "at = None"
+        )
         source.add(1, "try:")
         for field in schema.fields:
             if field is not schema.revision or self.replaces:
@@ -97,7 +99,9 @@ class _Writer:
             row.append("document")
         errors = source.bind("Invalid", InvalidEntityError)
         source.add(1, f"except {errors} as error:", f"    {source.bind('name', _name_field)}(error, at)")
-        source.add(1, "except AttributeError as error:", f"    {source.bind('unset', _refuse_unset)}(error, {cls})")
+        source.add(
+            1, "except AttributeError as error:", f"    {source.bind('unset', _refuse_unset)}(error, {cls})"
+        )
         source.add(1, f"row = ({', '.join(row)},)")
         source.add(1, "if large:", f"    {source.bind('check', self.check_size)}(row)", "return row")
         writer: Callable[..., tuple[Any, ...]] = source.compile(name)
@@ -157,7 +161,9 @@ class _Writer:
 
     def _slow(self, field: Field, local: str, depth: int) -> None:
         source = self.source
-        source.add(depth, f"at = {field.name!r}", f"{local} = {source.bind('encode', field_encoder(field))}({local})")
+        source.add(
+            depth, f"at = {field.name!r}", f"{local} = {source.bind('encode', field_encoder(field))}({local})"
+        )
         assert field.scalar is not None
         if field.scalar.kind in _MEASURED and not field.indexed:
             source.add(depth, f"large = large or len({local}) > {self.small_text}")
@@ -190,7 +196,10 @@ class _Writer:
                 text = source.bind("text", naive_text)
                 return f"{moment} and {local}.tzinfo is None", f"{local} = {text}({local})"
             text = source.bind("text", utc_text)
-            return f"{moment} and {local}.tzinfo is {source.bind('utc', dt.UTC)}", f"{local} = {text}({local})"
+            return (
+                f"{moment} and {local}.tzinfo is {source.bind('utc', dt.UTC)}",
+                f"{local} = {text}({local})",
+            )
         return None, None
 
     def _document(self) -> None:
@@ -206,7 +215,9 @@ class _Writer:
             extras = source.bind("extras", encode_extras)
             keys = source.bind("keys", frozenset(field.key for field in schema.fields))
             anything = source.bind("anything", free_encoder(spell=self.json))
-            source.add(2, "at = None", f"document.update({extras}(entity, {FIELD_DEPTH - 1}, {keys}, {anything}))")
+            source.add(
+                2, "at = None", f"document.update({extras}(entity, {FIELD_DEPTH - 1}, {keys}, {anything}))"
+            )
         if self.check_document is not None:
             source.add(2, "at = None", f"{source.bind('check', self.check_document)}(document)")
         if self.json:

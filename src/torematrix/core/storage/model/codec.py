@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from torematrix.core.storage.errors import InvalidEntityError
-from torematrix.core.storage.model._checks import DocumentCheck, SizeCheck
-from torematrix.core.storage.model._encoders import encoder
-from torematrix.core.storage.model._free import FIELD_DEPTH, free_encoder, located, named
-from torematrix.core.storage.model._freeform import FreeformRows
-from torematrix.core.storage.model._keys import escape_key, key_segment
-from torematrix.core.storage.model._readers import compile_reader
-from torematrix.core.storage.model._scalars import Canonical
-from torematrix.core.storage.model._writers import compile_writer, field_encoder
-from torematrix.core.storage.model.schema import Field, Schema
+from ..errors import InvalidEntityError
+from ._checks import DocumentCheck, SizeCheck
+from ._encoders import encoder
+from ._free import FIELD_DEPTH, free_encoder, located, named
+from ._freeform import FreeformRows
+from ._keys import escape_key, key_segment
+from ._readers import compile_reader
+from ._scalars import Canonical
+from ._writers import compile_writer, field_encoder
+from .schema import Field, Schema
 
 __all__ = ["Codec", "Row"]
 
@@ -77,11 +77,12 @@ class Codec(Generic[T]):
         self.decode = compile_reader(schema, json_documents=json_documents)
 
     def id_of(self, entity: T) -> str | None:
-        """The entity's id in canonical form, or None when it has none yet; InvalidEntityError when it is no id at all."""
-        given: Any = entity.get("id") if isinstance(entity, dict) else getattr(entity, "id", None)  # pyright: ignore[reportUnknownMemberType]
+        """The entity's id in canonical form, or None when it has none yet; InvalidEntityError when it can be none."""
+        source: Any = entity
+        given: object = source.get("id") if self.schema.freeform else getattr(source, "id", None)
         if given is None or given == "":
             return None
-        return self._encoders["id"](given)  # type: ignore[return-value]
+        return str(self._encoders["id"](given))
 
     def values(self, changes: Mapping[str, object]) -> dict[str, Canonical]:
         """The canonical values of a patch, by stored key, validated against the declared fields.

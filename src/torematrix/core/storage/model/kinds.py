@@ -3,9 +3,9 @@
 The names of this module are what the rest of the library uses; the work is done in its private neighbours.
 """
 
-from torematrix.core.storage.model._operands import parse_operand
-from torematrix.core.storage.model._ordered import order_key, ordered_text
-from torematrix.core.storage.model._scalars import (
+from ._operands import parse_operand
+from ._ordered import order_key, ordered_text
+from ._scalars import (
     INT64_MAX,
     INT64_MIN,
     Canonical,

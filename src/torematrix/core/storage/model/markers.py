@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from torematrix.core.storage.errors import ConfigurationError
+from ..errors import ConfigurationError
 
 __all__ = ["Big", "Index", "Naive", "Revision", "Searchable", "Unique"]
 
 MAX_WEIGHT = 1000
+
+
+# Named apart: inside the class, ``type`` is one of its own attributes.
+_PathOrType: TypeAlias = str | type[object]
 
 
 @dataclass(frozen=True, init=False)
@@ -33,11 +38,11 @@ class Index:
     substring: bool
     unique: bool
 
-    def __init__(self, *paths: str | type[object], name: str | None = None, substring: bool = False) -> None:
+    def __init__(self, *paths: _PathOrType, name: str | None = None, substring: bool = False) -> None:
         self._fill(paths, name, substring=substring, unique=False)
 
     def _fill(
-        self, paths: tuple[str | type[object], ...], name: str | None, *, substring: bool, unique: bool
+        self, paths: tuple[_PathOrType, ...], name: str | None, *, substring: bool, unique: bool
     ) -> None:
         names = tuple(path for path in paths if isinstance(path, str))
         types = [path for path in paths if not isinstance(path, str)]
@@ -57,9 +62,9 @@ class Index:
 
 @dataclass(frozen=True, init=False)
 class Unique(Index):
-    """No two entities hold the same value of this field, or the same combination of these paths; nulls never collide."""
+    """No two entities hold the same value, or the same combination of these paths; null is not a value."""
 
-    def __init__(self, *paths: str | type[object], name: str | None = None) -> None:
+    def __init__(self, *paths: _PathOrType, name: str | None = None) -> None:
         self._fill(paths, name, substring=False, unique=True)
 
 

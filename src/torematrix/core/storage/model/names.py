@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from torematrix.core.storage.errors import ConfigurationError
-from torematrix.core.storage.model._scalars import Canonical
+from ..errors import ConfigurationError
+from ._scalars import Canonical
 
 __all__ = [
     "MAX_DEPTH",
@@ -24,7 +24,9 @@ __all__ = [
 MAX_NAME_BYTES = 48  # PostgreSQL cuts names at 63 bytes; the rest is for what the library appends
 MAX_ID_BYTES = 2_000
 MAX_INDEXED_BYTES = 2_000  # PostgreSQL refuses index entries above about 2,700 bytes
-MAX_DOCUMENT_BYTES = 16_000_000  # MongoDB's limit is 16 MiB; the library keeps its own keys below the difference
+MAX_DOCUMENT_BYTES = (
+    16_000_000  # MongoDB's limit is 16 MiB; the library keeps its own keys below the difference
+)
 MAX_DEPTH = 100
 
 _COLLECTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -35,16 +37,20 @@ _RESERVED_COLUMNS = frozenset(
 )
 
 
-def check_collection(name: str) -> None:
+def check_collection(name: object) -> None:
     """Raise ConfigurationError unless the name can be a collection's on every engine."""
-    if not isinstance(name, str) or not _COLLECTION.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(name, str) or not _COLLECTION.fullmatch(name):
         raise ConfigurationError(
             "a collection's name is ASCII letters, digits and underscores, and does not start with a digit"
         )
     if len(name) > MAX_NAME_BYTES:
-        raise ConfigurationError(f"a collection's name has at most {MAX_NAME_BYTES} bytes; this one has {len(name)}")
+        raise ConfigurationError(
+            f"a collection's name has at most {MAX_NAME_BYTES} bytes; this one has {len(name)}"
+        )
     if name.lower().startswith(_RESERVED_PREFIXES):
-        raise ConfigurationError(f"{name!r}: names that start with {', '.join(_RESERVED_PREFIXES)} are reserved")
+        raise ConfigurationError(
+            f"{name!r}: names that start with {', '.join(_RESERVED_PREFIXES)} are reserved"
+        )
 
 
 def check_field_name(name: str) -> None:
@@ -59,7 +65,9 @@ def check_distinct(names: Iterable[str]) -> None:
     for name in names:
         other = seen.setdefault(name.casefold(), name)
         if other != name:
-            raise ConfigurationError(f"the names {other!r} and {name!r} differ only in case, which some engines ignore")
+            raise ConfigurationError(
+                f"the names {other!r} and {name!r} differ only in case, which some engines ignore"
+            )
 
 
 def column_name(field_name: str) -> str:

@@ -8,16 +8,16 @@ from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 
-from torematrix.core.storage.errors import ConfigurationError, InvalidEntityError
-from torematrix.core.storage.model._describe import describe_shape
-from torematrix.core.storage.model._encoders import encoder
-from torematrix.core.storage.model._indexes import IndexSpec, index_spec, reach, spec_of
-from torematrix.core.storage.model._keys import escape_key
-from torematrix.core.storage.model._records import Member, RecordClass, is_record_class, record_class
-from torematrix.core.storage.model._scalars import Canonical, Kind, Scalar
-from torematrix.core.storage.model._tree import Anything, Nullable, Shape, shape_of
-from torematrix.core.storage.model.markers import Index, Revision, Searchable, check_weight
-from torematrix.core.storage.model.names import check_distinct, check_field_name, column_name
+from ..errors import ConfigurationError, InvalidEntityError
+from ._describe import describe_shape
+from ._encoders import encoder
+from ._indexes import IndexSpec, index_spec, reach, spec_of
+from ._keys import escape_key
+from ._records import Member, RecordClass, is_record_class, record_class
+from ._scalars import Canonical, Kind, Scalar
+from ._tree import Anything, Nullable, Shape, shape_of
+from .markers import Index, Revision, Searchable, check_weight
+from .names import check_distinct, check_field_name, column_name
 
 __all__ = ["Field", "IndexSpec", "Schema", "schema_of"]
 
@@ -91,7 +91,7 @@ class Schema:
 
     def __init__(
         self,
-        entity_class: type,
+        entity_class: type[object],
         record: RecordClass | None,
         fields: tuple[Field, ...],
         revision: Field | None,
@@ -105,7 +105,10 @@ class Schema:
         self.fields = fields
         self.by_name = {field.name: field for field in fields}
         self.id = self.by_name["id"]
-        self.columns = (self.id, *(field for field in fields if field.scalar is not None and field is not self.id))
+        self.columns = (
+            self.id,
+            *(field for field in fields if field.scalar is not None and field is not self.id),
+        )
         self.documents = tuple(field for field in fields if field.scalar is None)
         self.has_document = bool(self.documents) or self.extras
         self.created = _timestamp(self.by_name.get("created_at"))
@@ -139,7 +142,7 @@ def _describe_field(field: Field) -> dict[str, Canonical]:
 
 
 def schema_of(
-    entity_class: type,
+    entity_class: type[object],
     *,
     indexes: Iterable[Index] = (),
     searchable: Iterable[str | tuple[str, int]] | None = None,
@@ -151,7 +154,8 @@ def schema_of(
     the field, for whatever cannot be stored or told apart.
     """
     paths = None if searchable is None else tuple(_weighted(entry) for entry in searchable)
-    return _schema_of(entity_class, tuple(indexes), paths)
+    cls: Any = entity_class  # which can be hashed, as type[object] does not say
+    return _schema_of(cls, tuple(indexes), paths)
 
 
 def _weighted(entry: str | tuple[str, int]) -> tuple[str, int]:
@@ -163,7 +167,7 @@ def _weighted(entry: str | tuple[str, int]) -> tuple[str, int]:
 
 @lru_cache(maxsize=1024)
 def _schema_of(
-    cls: type, indexes: tuple[Index, ...], searchable: tuple[tuple[str, int], ...] | None
+    cls: type[object], indexes: tuple[Index, ...], searchable: tuple[tuple[str, int], ...] | None
 ) -> Schema:
     record = None
     if cls is dict:
@@ -173,7 +177,7 @@ def _schema_of(
         declared = list(record.members)
     else:
         raise ConfigurationError(
-            f"{getattr(cls, '__name__', cls)!r} cannot be stored: an entity class is a dataclass, a msgspec.Struct, a "
+            f"{cls!r} cannot be stored: an entity class is a dataclass, a msgspec.Struct, a "
             "pydantic model, an attrs class, or dict"
         )
     check_distinct(member.name for member in declared)
@@ -206,7 +210,10 @@ def _marks(annotation: object) -> tuple[object, ...]:
     """The markers on a field, through Annotated, Optional and the like."""
     if get_origin(annotation) is Annotated:
         inner, *marks = get_args(annotation)
-        return (*_marks(inner), *(mark() if isinstance(mark, type) and _is_marker(mark) else mark for mark in marks))
+        return (
+            *_marks(inner),
+            *(mark() if isinstance(mark, type) and _is_marker(mark) else mark for mark in marks),
+        )
     if type(None) in get_args(annotation):
         return tuple(mark for part in get_args(annotation) for mark in _marks(part))
     return ()
@@ -216,7 +223,7 @@ def _is_marker(mark: type) -> bool:
     return issubclass(mark, Index | Searchable | Revision)
 
 
-def _field(cls: type, member: Member) -> Field:
+def _field(cls: type[object], member: Member) -> Field:
     where = f"{cls.__name__}.{member.name}"
     check_field_name(member.name)
     shape = shape_of(member.annotation, where=where)
@@ -252,9 +259,14 @@ def _default(where: str, member: Member, shape: Shape) -> tuple[bool, Canonical]
         raise ConfigurationError(f"{where}: its default cannot be stored: {error}") from error
 
 
-def _check_id(cls: type, field: Field | None) -> None:
+def _check_id(cls: type[object], field: Field | None) -> None:
     scalar = None if field is None else field.scalar
-    if scalar is None or scalar.kind not in (Kind.STR, Kind.UUID) or scalar.enum is not None or scalar.allowed:
+    if (
+        scalar is None
+        or scalar.kind not in (Kind.STR, Kind.UUID)
+        or scalar.enum is not None
+        or scalar.allowed
+    ):
         raise ConfigurationError(
             f"{cls.__name__} needs an id that the storage can fill: declare `id: str | None = None` (or UUID | None)"
         )
@@ -267,11 +279,15 @@ def _timestamp(field: Field | None) -> Field | None:
     return field if field.scalar.kind in (Kind.STR, Kind.DATETIME) else None
 
 
-def _revision(cls: type, fields: Sequence[Field], marks: dict[str, tuple[object, ...]]) -> Field | None:
+def _revision(
+    cls: type[object], fields: Sequence[Field], marks: dict[str, tuple[object, ...]]
+) -> Field | None:
     marked = [field for field in fields if any(isinstance(mark, Revision) for mark in marks[field.name])]
     if len(marked) > 1:
         names = " and ".join(field.name for field in marked)
-        raise ConfigurationError(f"{cls.__name__} declares two revisions, {names}; one field can count versions")
+        raise ConfigurationError(
+            f"{cls.__name__} declares two revisions, {names}; one field can count versions"
+        )
     for field in marked:
         scalar = field.scalar
         if scalar is None or scalar.kind is not Kind.INT or scalar.enum is not None or scalar.allowed:
@@ -280,7 +296,7 @@ def _revision(cls: type, fields: Sequence[Field], marks: dict[str, tuple[object,
 
 
 def _searchable(
-    cls: type,
+    cls: type[object],
     fields: dict[str, Field],
     marks: dict[str, tuple[object, ...]],
     by_key: dict[str, Field],
@@ -306,7 +322,7 @@ def _is_text(scalar: Scalar | None) -> bool:
     return scalar is not None and scalar.kind is Kind.STR and scalar.enum is None
 
 
-def _distinct_specs(cls: type, specs: tuple[IndexSpec, ...]) -> tuple[IndexSpec, ...]:
+def _distinct_specs(cls: type[object], specs: tuple[IndexSpec, ...]) -> tuple[IndexSpec, ...]:
     names: set[str] = set()
     for spec in specs:
         if spec.name.casefold() in names:

@@ -4,12 +4,12 @@
 canonical form and back.
 """
 
-from torematrix.core.storage.model._decoders import decoder
-from torematrix.core.storage.model._describe import describe_shape
-from torematrix.core.storage.model._encoders import encoder
-from torematrix.core.storage.model._keys import escape_key, unescape_key
-from torematrix.core.storage.model._scalars import Scalar
-from torematrix.core.storage.model._tree import (
+from ._decoders import decoder
+from ._describe import describe_shape
+from ._encoders import encoder
+from ._keys import escape_key, unescape_key
+from ._scalars import Scalar
+from ._tree import (
     Anything,
     ListOf,
     MapOf,
