@@ -49,6 +49,8 @@ NAMES: Final = {
     "aclosing": "closing",
     "aiter": "iter",
     "anext": "next",
+    "async_driver": "driver",
+    "open_awaited": "open",
     "asend": "send",
     "asynccontextmanager": "contextmanager",
     "athrow": "throw",

@@ -97,7 +97,9 @@ class ConflictError(StorageError):
         collection: str | None = None,
         retryable: bool | None = None,
     ) -> None:
-        super().__init__(message, backend=backend, operation=operation, collection=collection, retryable=retryable)
+        super().__init__(
+            message, backend=backend, operation=operation, collection=collection, retryable=retryable
+        )
         self.entity_id = entity_id
         self.expected = expected
         self.stored = stored
@@ -138,7 +140,9 @@ class InvalidEntityError(StorageError, ValueError):
         collection: str | None = None,
         retryable: bool | None = None,
     ) -> None:
-        super().__init__(message, backend=backend, operation=operation, collection=collection, retryable=retryable)
+        super().__init__(
+            message, backend=backend, operation=operation, collection=collection, retryable=retryable
+        )
         self.path = path
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from torematrix.core.storage.errors import ConfigurationError
-from torematrix.core.storage.model._indexes import IndexSpec
-from torematrix.core.storage.model.schema import Field, Schema
+from ..errors import ConfigurationError
+from ._indexes import IndexSpec
+from .schema import Field, Schema
 
 __all__ = ["Evolution", "evolve"]
 
@@ -51,9 +51,13 @@ def evolve(collection: str, stored: Mapping[str, Any] | None, schema: Schema) ->
     """
     declared: dict[str, Any] = schema.describe()
     if stored is None:
-        return Evolution(True, schema.columns, schema.documents, schema.indexes, bool(schema.searchable), declared)
+        return Evolution(
+            True, schema.columns, schema.documents, schema.indexes, bool(schema.searchable), declared
+        )
     if stored["freeform"] != declared["freeform"]:
-        raise _refused(collection, "it changes between free-form documents and declared fields", "convert the documents")
+        raise _refused(
+            collection, "it changes between free-form documents and declared fields", "convert the documents"
+        )
     known: dict[str, Any] = stored["fields"]
     columns: list[Field] = []
     documents: list[Field] = []
@@ -69,7 +73,9 @@ def evolve(collection: str, stored: Mapping[str, Any] | None, schema: Schema) ->
     before_indexes = {index["name"]: index for index in stored["indexes"]}
     _check_unique_kept(collection, before_indexes, declared)
     added = tuple(spec for spec in schema.indexes if before_indexes.get(spec.name) != spec.describe())
-    kept_indexes = [index for name, index in before_indexes.items() if name not in {spec.name for spec in schema.indexes}]
+    kept_indexes = [
+        index for name, index in before_indexes.items() if name not in {spec.name for spec in schema.indexes}
+    ]
     description = {
         **declared,
         "extras": stored["extras"] or declared["extras"],
@@ -98,7 +104,9 @@ def _check_added(collection: str, field: Field) -> None:
 def _check_kept(collection: str, field: Field, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     if before["shape"] != now["shape"] or before.get("column") != now.get("column"):
         raise _refused(
-            collection, f"the field {field.name!r} was declared with another type", f"convert the field {field.name!r}"
+            collection,
+            f"the field {field.name!r} was declared with another type",
+            f"convert the field {field.name!r}",
         )
     if before["nullable"] and not now["nullable"]:
         raise _refused(
@@ -134,7 +142,9 @@ def _check_unique_kept(collection: str, before: Mapping[str, Any], declared: Map
         if index["unique"] and name not in names:
             paths = ", ".join(index["paths"])
             raise _refused(
-                collection, f"the unique constraint on {paths} is no longer declared", f"drop the unique constraint on {paths}"
+                collection,
+                f"the unique constraint on {paths} is no longer declared",
+                f"drop the unique constraint on {paths}",
             )
 
 

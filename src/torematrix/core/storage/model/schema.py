@@ -84,6 +84,7 @@ class Schema:
         "id",
         "indexes",
         "record",
+        "resolved",
         "revision",
         "searchable",
         "updated",
@@ -116,6 +117,7 @@ class Schema:
         self.revision = revision
         self.indexes = indexes
         self.searchable = searchable
+        self.resolved: dict[str, Any] = {}  # paths already followed, kept by the query floor
 
     def __repr__(self) -> str:
         return f"<Schema of {self.entity_class.__name__}: {', '.join(self.by_name)}>"

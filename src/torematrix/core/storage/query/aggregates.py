@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
 import msgspec
@@ -25,6 +26,7 @@ from .resolve import sortable
 __all__ = [
     "Avg",
     "Count",
+    "FloatSum",
     "Max",
     "Min",
     "Sum",
@@ -36,7 +38,10 @@ __all__ = [
 
 _SUMMED: Final = (Kind.INT, Kind.BIGINT, Kind.DECIMAL, Kind.FLOAT, Kind.TIMEDELTA)
 # Wide enough for every exact sum of values within PostgreSQL numeric's limits.
-_EXACT: Final = decimal.Context(prec=200_000, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN, traps=[decimal.Inexact])
+_EXACT: Final = decimal.Context(
+    prec=200_000, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN, traps=[decimal.Inexact]
+)
+_BUFFERED: Final = 4096
 _QUOTIENT: Final = decimal.Context(prec=34, rounding=decimal.ROUND_HALF_EVEN)
 
 
@@ -54,7 +59,8 @@ class Sum(msgspec.Struct, frozen=True):
 
 class Avg(msgspec.Struct, frozen=True):
     """The average of the values that are not null: a float of ints and floats, a Decimal (34 digits) of Decimals, a
-    timedelta of timedeltas; None for an empty group."""
+    timedelta of timedeltas; None for an empty group.
+    """
 
     field: str
 
@@ -88,13 +94,17 @@ def measure_of(schema: Schema, asked: object) -> Measure:
     """
     function = _FUNCTIONS.get(type(asked))
     if function is None:
-        raise InvalidQueryError("an aggregate is one of Count(), Sum(field), Avg(field), Min(field), Max(field)")
+        raise InvalidQueryError(
+            "an aggregate is one of Count(), Sum(field), Avg(field), Min(field), Max(field)"
+        )
     path = getattr(asked, "field", None)
     if path is None and function is AggregateFunction.COUNT:
         return Measure(function, None)
     target = sortable(schema, path, "aggregate")
     scalar = target.scalar
-    if function in (AggregateFunction.SUM, AggregateFunction.AVG) and (scalar is None or scalar.kind not in _SUMMED):
+    if function in (AggregateFunction.SUM, AggregateFunction.AVG) and (
+        scalar is None or scalar.kind not in _SUMMED
+    ):
         raise InvalidQueryError(f"cannot sum or average {path!r}: it is not a number")
     return Measure(function, target)
 
@@ -121,16 +131,65 @@ def exact_sum(kind: Kind, values: Iterable[object]) -> tuple[object, int]:
             first = False
         total = exact
     else:
-        total = sum(int(parse_ordered(str(value), kind)) if kind is Kind.BIGINT else int(value) for value in counted())  # type: ignore[call-overload]  # canonical ints
+        total = sum(
+            int(parse_ordered(str(value), kind)) if kind is Kind.BIGINT else int(value) for value in counted()
+        )  # type: ignore[call-overload]  # canonical ints
     return (total, count) if count else (None, 0)
 
 
+class FloatSum:
+    """A sum of floats that rounds once, at the end, in bounded memory: what ``math.fsum`` gives for the same values."""
+
+    __slots__ = ("_buffer", "_exact")
+
+    def __init__(self) -> None:
+        self._buffer: list[float] = []
+        self._exact: Fraction | None = None  # takes over where fsum overflows on the way
+
+    def add(self, value: float) -> None:
+        """One more value, finite."""
+        self._buffer.append(value)
+        if len(self._buffer) >= _BUFFERED:
+            self._compress()
+
+    def _compress(self) -> None:
+        """Replace the buffer by a few floats of exactly the same sum."""
+        if self._exact is None:
+            try:
+                rest = self._buffer
+                expansion: list[float] = []
+                while (part := math.fsum(rest)) != 0.0:
+                    expansion.append(part)
+                    rest = [*rest, -part]
+                self._buffer = expansion
+            except OverflowError:
+                self._exact = Fraction(0)
+        if self._exact is not None:
+            self._exact += sum(map(Fraction, self._buffer))
+            self._buffer = []
+
+    def total(self) -> float:
+        """The sum, correctly rounded.
+
+        Raises:
+            InvalidQueryError: it is beyond the largest float.
+        """
+        try:
+            if self._exact is None:
+                try:
+                    return math.fsum(self._buffer) + 0.0  # never -0.0
+                except OverflowError:
+                    self._compress()
+            return float((self._exact or Fraction(0)) + sum(map(Fraction, self._buffer)))
+        except OverflowError:
+            raise InvalidQueryError("the sum is beyond the largest float") from None
+
+
 def _fsum(values: Iterable[object]) -> float:
-    numbers: Iterable[float] = values  # type: ignore[assignment]  # canonical floats
-    try:
-        return math.fsum(numbers)
-    except OverflowError:
-        raise InvalidQueryError("the sum is beyond the largest float") from None
+    total = FloatSum()
+    for value in values:
+        total.add(value)  # type: ignore[arg-type]  # canonical floats
+    return total.total()
 
 
 def accumulate(measure: Measure, values: Iterable[object]) -> object:

@@ -101,7 +101,9 @@ def open_cursor(text: str, key: bytes, query: bytes) -> SortEdge | SearchEdge:
     if len(text) > _LONGEST:
         _refuse("it is too long")
     try:
-        sealed = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        sealed = base64.b64decode(
+            text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True
+        )
     except (UnicodeEncodeError, binascii.Error, ValueError):
         _refuse("it is not the text that a page gave")
     signature, body = sealed[:_SIGNATURE_BYTES], sealed[_SIGNATURE_BYTES:]
@@ -144,7 +146,9 @@ def segments_after(sort: Sequence[SortKey], values: Sequence[ScalarValue | None]
         segments = [same] if head.descending else [same, negated(IsNull(target))]
     else:
         inclusive = Comparison.LE if head.descending else Comparison.GE
-        behind = any_of([_beyond(target, value, head.descending), all_of([Compare(target, Comparison.EQ, value), rest])])
+        behind = any_of(
+            [_beyond(target, value, head.descending), all_of([Compare(target, Comparison.EQ, value), rest])]
+        )
         segments = [all_of([Compare(target, inclusive, value), behind])]
         if head.descending and target.nullable:
             segments.append(IsNull(target))

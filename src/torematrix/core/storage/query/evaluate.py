@@ -36,7 +36,17 @@ from .paths import Step, Wildcard
 from .patterns import like_matcher
 from .regex import regex_matcher
 
-__all__ = ["Document", "Predicate", "SortPlace", "kind_of", "order", "predicate", "same", "sort_place", "value_at"]
+__all__ = [
+    "Document",
+    "Predicate",
+    "SortPlace",
+    "kind_of",
+    "order",
+    "predicate",
+    "same",
+    "sort_place",
+    "value_at",
+]
 
 Document: TypeAlias = Mapping[str, object]
 Predicate: TypeAlias = Callable[[object], bool]
@@ -116,7 +126,9 @@ def predicate(condition: Condition) -> Predicate:
             return lambda root: not inner(root)
         case Some(target, item):
             inner = predicate(item)
-            return _at(target, lambda value: isinstance(value, list) and any(inner(element) for element in value))
+            return _at(
+                target, lambda value: isinstance(value, list) and any(inner(element) for element in value)
+            )
         case _:
             return _at(condition.target, _test(condition))
 
@@ -142,8 +154,9 @@ def _test(
             return lambda value: same(value, operand)
         case HasElement(_, operand, ordered_text):
             if ordered_text:
-                return lambda value: isinstance(value, list) and any(
-                    isinstance(element, str) and order_key(element) == operand for element in value
+                return lambda value: (
+                    isinstance(value, list)
+                    and any(isinstance(element, str) and order_key(element) == operand for element in value)
                 )
             return lambda value: isinstance(value, list) and any(same(element, operand) for element in value)
         case TextTest(_, test, text):

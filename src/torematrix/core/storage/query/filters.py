@@ -84,7 +84,9 @@ def parse_operator(operator: object) -> Operator:
     """The operator of that name or alias; InvalidQueryError lists the names there are."""
     found = _OPERATORS.get(operator) if isinstance(operator, str) else None
     if found is None:
-        raise InvalidQueryError(f"unknown operator; the operators are {', '.join(item.value for item in Operator)}")
+        raise InvalidQueryError(
+            f"unknown operator; the operators are {', '.join(item.value for item in Operator)}"
+        )
     return found
 
 
@@ -280,7 +282,7 @@ class PaginatedResult(msgspec.Struct, Generic[T], frozen=True):
     @property
     def has_prev(self) -> bool:
         """Whether a page that holds entities comes before this one."""
-        return 1 < self.page and self.pages > 0
+        return self.page > 1 and self.pages > 0
 
 
 class CursorPage(msgspec.Struct, Generic[T], frozen=True):

@@ -37,7 +37,18 @@ from .conditions import (
     any_of,
     negated,
 )
-from .filters import AllOf, AnyOf, Expression, Filters, Negation, Operator, QueryFilter, SortBy, SortOrder, parse_operator
+from .filters import (
+    AllOf,
+    AnyOf,
+    Expression,
+    Filters,
+    Negation,
+    Operator,
+    QueryFilter,
+    SortBy,
+    SortOrder,
+    parse_operator,
+)
 from .operations import SortKey
 from .patterns import parse_like
 from .regex import parse_regex
@@ -94,7 +105,9 @@ class _Normaliser:
     def predicate(self, item: QueryFilter) -> Condition:
         self._left -= 1
         if self._left < 0:
-            raise InvalidQueryError(f"a query has at most {MAX_PREDICATES} predicates; use `in` for many values")
+            raise InvalidQueryError(
+                f"a query has at most {MAX_PREDICATES} predicates; use `in` for many values"
+            )
         operator = parse_operator(item.operator)
         place = resolve(self._schema, item.field)
         try:
@@ -131,13 +144,20 @@ def _in(target: Target, value: object) -> Condition:
         families.setdefault(float if type(item) is int else type(item), []).append(item)
     for members in families.values():
         distinct = tuple(dict.fromkeys(members))
-        branches.append(_compare(target, Comparison.EQ, distinct[0]) if len(distinct) == 1 else In(target, distinct))
+        branches.append(
+            _compare(target, Comparison.EQ, distinct[0]) if len(distinct) == 1 else In(target, distinct)
+        )
     return any_of(branches)
 
 
 def _in_operands(target: Target, given: list[object]) -> tuple[list[ScalarValue], list[Condition]]:
     scalar = target.scalar
-    if scalar is not None and scalar.kind is Kind.STR and scalar.enum is None and set(map(type, given)) == {str}:
+    if (
+        scalar is not None
+        and scalar.kind is Kind.STR
+        and scalar.enum is None
+        and set(map(type, given)) == {str}
+    ):
         strings: list[str] = given  # type: ignore[assignment]  # every one is a str
         parse_operand(scalar, "".join(strings))  # one check of the characters of all
         return list(strings), []
@@ -250,7 +270,9 @@ def _flag(build: Callable[[Target], Condition]) -> Callable[[Target, object], Co
 
 
 def _exists(target: Target) -> Condition:
-    declared = target.column is not None or (len(target.steps) == 1 and not target.in_element and not _undeclared(target))
+    declared = target.column is not None or (
+        len(target.steps) == 1 and not target.in_element and not _undeclared(target)
+    )
     return TRUE if declared else Exists(target)
 
 

@@ -189,7 +189,8 @@ class Search(msgspec.Struct, frozen=True, eq=False):
 
 class SearchStatistics(msgspec.Struct, frozen=True):
     """What relevance is computed from: documents, the sum of their weighted lengths, and for each of the query's words,
-    in its order, in how many documents it stands."""
+    in its order, in how many documents it stands.
+    """
 
     documents: int
     length: int

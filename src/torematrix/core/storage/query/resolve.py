@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
-
 import msgspec
 
 from ..errors import InvalidQueryError
@@ -35,9 +33,6 @@ class Place(msgspec.Struct, frozen=True):
     lists: tuple[Target, ...]
 
 
-_known: WeakKeyDictionary[Schema, dict[str, Place]] = WeakKeyDictionary()
-
-
 def resolve(schema: Schema, path: object) -> Place:
     """The place this path names.
 
@@ -46,9 +41,7 @@ def resolve(schema: Schema, path: object) -> Place:
     """
     if not isinstance(path, str):
         raise InvalidQueryError("a field is named by a str")
-    known = _known.get(schema)
-    if known is None:
-        known = _known.setdefault(schema, {})
+    known: dict[str, Place] = schema.resolved
     place = known.get(path)
     if place is None:
         place = _resolve(schema, path)
@@ -64,14 +57,18 @@ def _resolve(schema: Schema, path: str) -> Place:
     if field is None:
         if not schema.extras:
             names = ", ".join(item.name for item in schema.fields)
-            raise InvalidQueryError(f"{schema.entity_class.__name__} declares no field {name!r}; its fields are {names}")
+            raise InvalidQueryError(
+                f"{schema.entity_class.__name__} declares no field {name!r}; its fields are {names}"
+            )
         shape, nullable, key = _typed_path(schema, path), True, escape_key(name)
         if shape is not None and len(steps) > 1:
             return _walk(path, (escape_key(name), *steps[1:]), Anything(), typed=shape)
         return _walk(path, (key, *steps[1:]), shape or Anything(), nullable)
     if field.scalar is not None:
         if len(steps) > 1:
-            raise InvalidQueryError(f"{path!r} names a place inside {name!r}, which is a {field.scalar.kind.value}")
+            raise InvalidQueryError(
+                f"{path!r} names a place inside {name!r}, which is a {field.scalar.kind.value}"
+            )
         return Place(Target(path, (field.key,), field.scalar, field.nullable, field), ())
     return _walk(path, (field.key, *steps[1:]), field.shape, field.nullable, typed=_typed_path(schema, path))
 
@@ -124,9 +121,13 @@ def _below(shape: Shape, step: Step, path: str) -> tuple[Shape, Step]:
         return found
     if isinstance(shape, Record) and isinstance(step, str):
         names = ", ".join(item.name for item in shape.fields)
-        raise InvalidQueryError(f"{path!r}: {shape.cls.__name__} declares no field {step!r}; its fields are {names}")
+        raise InvalidQueryError(
+            f"{path!r}: {shape.cls.__name__} declares no field {step!r}; its fields are {names}"
+        )
     if isinstance(shape, (ListOf, TupleOf)):
-        raise InvalidQueryError(f"{path!r} steps into a list with a key; write [n] for an element, [*] for some element")
+        raise InvalidQueryError(
+            f"{path!r} steps into a list with a key; write [n] for an element, [*] for some element"
+        )
     raise InvalidQueryError(f"{path!r} names a place that the declared type does not have")
 
 
@@ -148,7 +149,11 @@ def _try_below(shape: Shape, step: Step) -> tuple[Shape, Step] | None:
                     return field.shape, field.key
             return (Anything(), escape_key(step)) if extras else None
         case Union(members):
-            found = [below for member in members if (below := _try_below(strip_nullable(member)[0], step)) is not None]
+            found = [
+                below
+                for member in members
+                if (below := _try_below(strip_nullable(member)[0], step)) is not None
+            ]
             if not found:
                 return None
             return found[0] if all(item == found[0] for item in found) else (Anything(), found[0][1])

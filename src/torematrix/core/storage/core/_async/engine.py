@@ -39,13 +39,15 @@ class AsyncEngine:
         owner: what tells one task or thread from another.
     """
 
-    def __init__(self, driver: AsyncDriver, layers: Sequence[AsyncLayer], owner: Callable[[], object]) -> None:
+    def __init__(
+        self, driver: AsyncDriver, layers: Sequence[AsyncLayer], owner: Callable[[], object]
+    ) -> None:
         self.driver = driver
         self.owner = owner
         self._collections: dict[tuple[str, Schema], Collection] = {}
         self._cursor_key: bytes | None = None
         self._open = False
-        self._closed = False
+        self.closed = False
         self._layered = bool(layers)
         self._run: AsyncProceed = self._perform
         self._stream: AsyncProceedStream = self._perform_stream
@@ -55,7 +57,7 @@ class AsyncEngine:
 
     async def open(self) -> None:
         """Connect, if that has not happened yet. A closed storage stays closed."""
-        if self._closed:
+        if self.closed:
             raise StorageError("the storage is closed", backend=self.driver.backend)
         if not self._open:
             await self.driver.open()
@@ -63,8 +65,8 @@ class AsyncEngine:
 
     async def close(self) -> None:
         """Give everything back; calling it again does nothing."""
-        if not self._closed:
-            self._closed = True
+        if not self.closed:
+            self.closed = True
             await self.driver.close()
 
     def collection(self, name: str, schema: Schema) -> Collection:
@@ -98,7 +100,7 @@ class AsyncEngine:
 
     async def run(self, operation: Operation) -> Any:
         """The operation's result, within the current transaction where there is one."""
-        if self._layered or operation.collection.plan is None or self._closed or _current.get() is not None:
+        if self._layered or operation.collection.plan is None or self.closed or _current.get() is not None:
             return await self._run(operation)
         # Where there is neither a layer nor a transaction, a read or write costs no more than this.
         return await self.driver.run(operation, None)
@@ -111,13 +113,12 @@ class AsyncEngine:
         session = transaction.session_for(operation)
         try:
             return await self.driver.run(operation, session)
-        except StorageError as error:
-            if error.dooms:
-                transaction.doom(error)
+        except BaseException as error:
+            transaction.doom(error)
             raise
 
     async def _ensure(self, collection: Collection) -> None:
-        if collection.plan is None or self._closed:
+        if collection.plan is None or self.closed:
             await self.open()
             await self.driver.ensure(collection)
 
@@ -129,36 +130,50 @@ class AsyncEngine:
 
     async def _perform_stream(self, operation: Scan) -> AsyncGenerator[list[Row], None]:
         transaction = self.transaction_now()
-        session = None
         if transaction is None:
             await self._ensure(operation.collection)
-        else:
-            session = transaction.session_for(operation)
-            transaction.count_stream(operation.collection, 1)
-        try:
-            async with aclosing(self.driver.stream(operation, session)) as batches:
+            async with aclosing(self.driver.stream(operation, None)) as batches:
                 async for batch in batches:
                     yield batch
-        except StorageError as error:
-            if transaction is not None and error.dooms:
-                transaction.doom(error)
+            return
+        source = self.driver.stream(operation, transaction.session_for(operation))
+        root = transaction.root()
+        root.streams[source] = operation.collection
+        try:
+            async with aclosing(source) as batches:
+                async for batch in batches:
+                    yield batch
+        except (StorageError, KeyboardInterrupt) as error:
+            transaction.doom(error)
             raise
         finally:
-            if transaction is not None:
-                transaction.count_stream(operation.collection, -1)
+            root.streams.pop(source, None)
+        if root.ended:
+            raise transaction.error("the transaction ended while a stream in it was being read")
 
     def transaction_now(self) -> AsyncTransaction | None:
         """The transaction the caller is in; TransactionError where it was inherited from another task or thread."""
         transaction = _current.get()
-        while transaction is not None and transaction.engine is not self:
+        # A task born in a scope may outlive it: an ended scope counts as none.
+        while transaction is not None and (transaction.engine is not self or transaction.ended):
             transaction = transaction.outer
         if transaction is not None and transaction.owner != self.owner():
             raise TransactionError(
-                "this task or thread inherited a transaction that another one has open; "
-                "do this work in the one that opened it, or start the other outside the transaction",
+                "this task or thread inherited a transaction that another one has open; do this work in the one that opened "
+                "it, or start the other before the transaction (to limit its time, asyncio.timeout opens no task)",
                 backend=self.driver.backend,
             )
         return transaction
+
+    def native(self) -> Any:
+        """The engine's own handle inside the current transaction; TransactionError outside one."""
+        transaction = self.transaction_now()
+        if transaction is None:
+            raise TransactionError(
+                "the native handle belongs to a transaction; use it inside `with storage.transaction():`",
+                backend=self.driver.backend,
+            )
+        return self.driver.native(transaction.root().session)
 
     def transaction(self, options: TransactionOptions) -> AsyncTransaction:
         """A scope to enter; nested in the current one where there is one."""
@@ -168,47 +183,56 @@ class AsyncEngine:
 class _Root:
     """What all scopes of one transaction share."""
 
-    __slots__ = ("doomed_by", "options", "session", "streams")
+    __slots__ = ("doomed_by", "ended", "session", "streams")
 
-    def __init__(self, session: AsyncSession, options: TransactionOptions) -> None:
+    def __init__(self, session: AsyncSession) -> None:
         self.session = session
-        self.options = options
-        self.doomed_by: StorageError | None = None
-        self.streams: dict[Collection, int] = {}
+        self.doomed_by: BaseException | None = None
+        self.ended = False
+        self.streams: dict[AsyncGenerator[list[Row], None], Collection] = {}
 
 
 class AsyncTransaction:
     """A scope: entered, it begins a transaction, or a nested part of the current one; left, it commits or rolls back.
 
     An error from the backend inside it dooms the whole transaction, even if it is caught: what the engine has refused once
-    cannot be half-kept. Leaving a doomed scope normally raises TransactionError; an exception that leaves it propagates.
+    cannot be half-kept, and an interrupted statement may have been half-done. Leaving a doomed scope normally raises
+    TransactionError; an exception that leaves it propagates as it is.
     """
 
     def __init__(self, engine: AsyncEngine, options: TransactionOptions) -> None:
         self.engine = engine
         self.owner: object = None
         self.outer: AsyncTransaction | None = None
-        self._options = options
+        self.options = options
         self._root: _Root | None = None
         self._savepoint: str | None = None
 
+    @property
+    def ended(self) -> bool:
+        """Whether the transaction this scope was part of is over."""
+        return self._root is None or self._root.ended
+
     async def __aenter__(self) -> AsyncTransaction:
         if self._root is not None:
-            raise self._error("a transaction scope is entered once; call transaction() again for another")
-        engine, options = self.engine, self._options
+            raise self.error("a transaction scope is entered once; call transaction() again for another")
+        engine = self.engine
+        self.owner = engine.owner()
         parent = engine.transaction_now()
         if parent is None:
-            if options.isolation is Isolation.SERIALIZABLE:
-                await engine.open()
-                engine.driver.capabilities.require(Feature.SERIALIZABLE, operation="transaction")
             await engine.ready()
-            self._root = _Root(await engine.driver.begin(options), options)
+            if self.options.isolation is Isolation.SERIALIZABLE:
+                engine.driver.capabilities.require(Feature.SERIALIZABLE, operation="transaction")
+            self._root = _Root(await engine.driver.begin(self.options))
         else:
             root = parent.root()
-            self._check_nested(root.options)
-            self._savepoint = await root.session.savepoint()
+            self.options = self._nested_in(parent.options)
+            try:
+                self._savepoint = await root.session.savepoint()
+            except BaseException as error:
+                parent.doom(error)
+                raise
             self._root = root
-        self.owner = engine.owner()
         self.outer = _current.get()
         _current.set(self)
         return self
@@ -221,44 +245,63 @@ class AsyncTransaction:
     ) -> None:
         root = self._root
         if root is None:
-            raise self._error("the transaction scope was not entered")
+            raise self.error("the transaction scope was not entered")
+        # By value, not by token: a scope may be left in another context than it was entered in.
         _current.set(self.outer)
-        if self._savepoint is not None:
-            await self._leave_nested(root, self._savepoint, error)
-        elif error is not None or root.doomed_by is not None:
-            await root.session.rollback()
-        else:
-            await root.session.commit()
+        if root.ended:
+            if error is None:
+                raise self.error("the transaction had already ended when this part of it was left")
+            return
+        if self.owner != self.engine.owner():
+            self.doom(self.error("the scope was left by another task or thread than entered it"))
+        if self._savepoint is None:
+            await self._end(root, error)
+        elif root.doomed_by is None:
+            try:
+                if error is None:
+                    await root.session.release(self._savepoint)
+                else:
+                    await root.session.rollback_to(self._savepoint)
+            except BaseException as failure:
+                self.doom(failure)
+                raise
         if error is None and root.doomed_by is not None:
-            raise self._error("the transaction was rolled back: an operation in it had failed") from root.doomed_by
+            raise self.error(
+                "the transaction was rolled back: an operation in it had failed"
+            ) from root.doomed_by
 
-    async def _leave_nested(self, root: _Root, savepoint: str, error: BaseException | None) -> None:
-        if root.doomed_by is not None:
+    async def _end(self, root: _Root, error: BaseException | None) -> None:
+        root.ended = True
+        try:
+            for stream in list(root.streams):
+                await stream.aclose()
+        except BaseException as failure:
+            self.doom(failure)
+        if error is None and root.doomed_by is None:
+            await root.session.commit()
             return
         try:
+            await root.session.rollback()
+        except StorageError:
+            # The engine undoes what it cannot be told to undo; the caller's own exception matters more.
             if error is None:
-                await root.session.release(savepoint)
-            else:
-                await root.session.rollback_to(savepoint)
-        except StorageError as failure:
-            self.doom(failure)
-            raise
+                raise
 
-    def _check_nested(self, outer: TransactionOptions) -> None:
-        inner = self._options
+    def _nested_in(self, outer: TransactionOptions) -> TransactionOptions:
+        inner = self.options
         if inner.isolation is Isolation.SERIALIZABLE and outer.isolation is not Isolation.SERIALIZABLE:
-            raise self._error("a serializable scope cannot be nested in a transaction that is not")
-        if outer.read_only and not inner.read_only:
-            # A nested scope asks for nothing by default, so it is as read-only as the transaction it is part of.
-            self._options = TransactionOptions(read_only=True, isolation=inner.isolation)
+            raise self.error("a serializable scope cannot be nested in a transaction that is not")
+        return TransactionOptions(read_only=inner.read_only or outer.read_only, isolation=outer.isolation)
 
     def root(self) -> _Root:
         """What the scopes of this transaction share; TransactionError where it can take no more operations."""
         root = self._root
-        if root is None:
-            raise self._error("the transaction scope was not entered")
+        if root is None or root.ended:
+            raise self.error("the transaction scope is not open")
         if root.doomed_by is not None:
-            raise self._error("the transaction can only be rolled back: an operation in it had failed") from root.doomed_by
+            raise self.error(
+                "the transaction can only be rolled back: an operation in it had failed"
+            ) from root.doomed_by
         return root
 
     def session_for(self, operation: Operation | Scan) -> AsyncSession:
@@ -270,26 +313,25 @@ class AsyncTransaction:
         root = self.root()
         collection = operation.collection
         if collection.plan is None:
-            raise self._error(
+            raise self.error(
                 f"the collection {collection.name!r} was first used inside a transaction; "
                 "make its repository before the transaction begins"
             )
         if isinstance(operation, _WRITES):
-            if root.options.read_only or self._options.read_only:
-                raise self._error("the transaction is read-only")
-            if root.streams.get(collection):
-                raise self._error(f"a stream is open on {collection.name!r}: finish or close it before writing there")
+            if self.options.read_only:
+                raise self.error("the transaction is read-only")
+            if collection in root.streams.values():
+                raise self.error(
+                    f"a stream is open on {collection.name!r}: finish or close it before writing there"
+                )
         return root.session
 
-    def count_stream(self, collection: Collection, by: int) -> None:
-        """Note that a stream on the collection was opened or closed."""
-        if self._root is not None:
-            self._root.streams[collection] = self._root.streams.get(collection, 0) + by
-
-    def doom(self, error: StorageError) -> None:
-        """Note that the transaction cannot commit any more, and why."""
-        if self._root is not None and self._root.doomed_by is None:
+    def doom(self, error: BaseException) -> None:
+        """Note that the transaction cannot commit any more, and why; errors that changed nothing do not doom."""
+        harmless = isinstance(error, StorageError) and not error.dooms
+        if self._root is not None and self._root.doomed_by is None and not harmless:
             self._root.doomed_by = error
 
-    def _error(self, message: str) -> TransactionError:
+    def error(self, message: str) -> TransactionError:
+        """The error that says so of this transaction."""
         return TransactionError(message, backend=self.engine.driver.backend, operation="transaction")

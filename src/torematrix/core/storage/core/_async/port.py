@@ -92,7 +92,11 @@ class AsyncDriver(Protocol):
         """Start a transaction. UnavailableError when no connection was free, or no lock granted, within the deadline."""
         ...
 
-    async def explain(self, operation: Operation) -> Explanation:
+    def native(self, session: AsyncSession) -> Any:
+        """The engine's own handle within the session, for what no portable layer should hide."""
+        ...
+
+    async def explain(self, operation: Operation | Scan) -> Explanation:
         """What ``run`` would send, and the engine's plan for it; nothing is changed."""
         ...
 

@@ -1,0 +1,137 @@
+"""Storage of typed entities on SQLite, in memory, and on whatever else speaks the driver port: one repository, one answer.
+
+The names here are the public interface. They are imported when first used, so that importing the package costs little and
+never imports a driver.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .backends.memory.config import MemoryConfig as MemoryConfig
+    from .backends.sqlite.config import Durability as Durability
+    from .backends.sqlite.config import SQLiteConfig as SQLiteConfig
+    from .capability import Capabilities as Capabilities
+    from .capability import Cell as Cell
+    from .capability import Feature as Feature
+    from .capability import Support as Support
+    from .core._async.layers import AsyncLayer as AsyncLayer
+    from .core._sync.layers import Layer as Layer
+    from .core.options import Explanation as Explanation
+    from .core.options import Isolation as Isolation
+    from .errors import ConfigurationError as ConfigurationError
+    from .errors import ConflictError as ConflictError
+    from .errors import CorruptionError as CorruptionError
+    from .errors import DuplicateError as DuplicateError
+    from .errors import InvalidEntityError as InvalidEntityError
+    from .errors import InvalidQueryError as InvalidQueryError
+    from .errors import NotFoundError as NotFoundError
+    from .errors import PermissionDeniedError as PermissionDeniedError
+    from .errors import StorageError as StorageError
+    from .errors import TransactionError as TransactionError
+    from .errors import UnavailableError as UnavailableError
+    from .errors import UnsupportedError as UnsupportedError
+    from .face._async.contract import AsyncRepository as AsyncRepository
+    from .face._async.repositories import AsyncMemoryRepository as AsyncMemoryRepository
+    from .face._async.repositories import AsyncSQLiteRepository as AsyncSQLiteRepository
+    from .face._async.storage import AsyncStorage as AsyncStorage
+    from .face._sync.contract import Repository as Repository
+    from .face._sync.repositories import MemoryRepository as MemoryRepository
+    from .face._sync.repositories import SQLiteRepository as SQLiteRepository
+    from .face._sync.storage import Storage as Storage
+    from .face.factory import StorageFactory as StorageFactory
+    from .face.factory import create_async_repository_from_env as create_async_repository_from_env
+    from .face.factory import create_async_sqlite_repository as create_async_sqlite_repository
+    from .face.factory import create_repository_from_env as create_repository_from_env
+    from .face.factory import create_sqlite_repository as create_sqlite_repository
+    from .face.registry import Backend as Backend
+    from .face.registry import StorageBackend as StorageBackend
+    from .model.markers import Big as Big
+    from .model.markers import Index as Index
+    from .model.markers import Naive as Naive
+    from .model.markers import Revision as Revision
+    from .model.markers import Searchable as Searchable
+    from .model.markers import Unique as Unique
+    from .query.aggregates import Avg as Avg
+    from .query.aggregates import Count as Count
+    from .query.aggregates import Max as Max
+    from .query.aggregates import Min as Min
+    from .query.aggregates import Sum as Sum
+    from .query.filters import CursorPage as CursorPage
+    from .query.filters import CursorPagination as CursorPagination
+    from .query.filters import F as F
+    from .query.filters import Operator as Operator
+    from .query.filters import PaginatedResult as PaginatedResult
+    from .query.filters import Pagination as Pagination
+    from .query.filters import QueryFilter as QueryFilter
+    from .query.filters import SearchHit as SearchHit
+    from .query.filters import SortOrder as SortOrder
+
+_HOMES = {
+    "backends.memory.config": ("MemoryConfig",),
+    "backends.sqlite.config": ("Durability", "SQLiteConfig"),
+    "capability": ("Capabilities", "Cell", "Feature", "Support"),
+    "core._async.layers": ("AsyncLayer",),
+    "core._sync.layers": ("Layer",),
+    "core.options": ("Explanation", "Isolation"),
+    "errors": (
+        "ConfigurationError",
+        "ConflictError",
+        "CorruptionError",
+        "DuplicateError",
+        "InvalidEntityError",
+        "InvalidQueryError",
+        "NotFoundError",
+        "PermissionDeniedError",
+        "StorageError",
+        "TransactionError",
+        "UnavailableError",
+        "UnsupportedError",
+    ),
+    "face._async.contract": ("AsyncRepository",),
+    "face._async.repositories": ("AsyncMemoryRepository", "AsyncSQLiteRepository"),
+    "face._async.storage": ("AsyncStorage",),
+    "face._sync.contract": ("Repository",),
+    "face._sync.repositories": ("MemoryRepository", "SQLiteRepository"),
+    "face._sync.storage": ("Storage",),
+    "face.factory": (
+        "StorageFactory",
+        "create_async_repository_from_env",
+        "create_async_sqlite_repository",
+        "create_repository_from_env",
+        "create_sqlite_repository",
+    ),
+    "face.registry": ("Backend", "StorageBackend"),
+    "model.markers": ("Big", "Index", "Naive", "Revision", "Searchable", "Unique"),
+    "query.aggregates": ("Avg", "Count", "Max", "Min", "Sum"),
+    "query.filters": (
+        "CursorPage",
+        "CursorPagination",
+        "F",
+        "Operator",
+        "PaginatedResult",
+        "Pagination",
+        "QueryFilter",
+        "SearchHit",
+        "SortOrder",
+    ),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)  # pyright: ignore[reportUnsupportedDunderAll]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_HOME_OF]

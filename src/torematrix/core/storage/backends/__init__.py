@@ -1,0 +1,1 @@
+"""The engines. Each is a driver of its own; none imports another."""

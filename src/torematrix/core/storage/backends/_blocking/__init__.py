@@ -1,0 +1,1 @@
+"""What embedded engines share: a driver that blocks, made one that waits."""

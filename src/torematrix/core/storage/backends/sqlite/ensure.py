@@ -1,0 +1,203 @@
+"""The library's own table, and the tables of collections: made, compared with the declared schema, extended."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import apsw
+import msgspec
+
+from ...errors import ConfigurationError, DuplicateError
+from ...model.evolution import Evolution, evolve
+from ...model.schema import Field, IndexSpec, Schema
+from ...query.operations import Collection
+from ...query.text import ANALYZER_VERSION
+from . import search
+from .config import SQLiteConfig
+from .errors import is_duplicate
+from .plan import META, TablePlan, column_type, index_statement
+from .quoting import json_path, quote_name, quote_text
+
+__all__ = ["FORMAT", "check", "ensure", "prepare", "stored_schemas"]
+
+FORMAT: Final = 1
+"""The version of the layout in which this library stores; a database of a newer one is refused."""
+
+
+def prepare(connection: apsw.Connection, config: SQLiteConfig) -> None:
+    """Make the library's own table where it is missing, and check what wrote it.
+
+    Raises:
+        ConfigurationError: the file is not UTF-8, or was written by a newer version of this library.
+    """
+    if connection.pragma("encoding") != "UTF-8":
+        raise ConfigurationError(
+            "the database is not UTF-8: its strings would sort otherwise", backend="sqlite"
+        )
+    known = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (META,)).fetchone() is not None
+    if not known and not config.read_only:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.execute(
+                f"CREATE TABLE IF NOT EXISTS {META} "
+                "(scope TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (scope, key)) STRICT, WITHOUT ROWID"
+            )
+            connection.execute(f"INSERT OR IGNORE INTO {META} VALUES ('', 'format', ?)", (str(FORMAT),))
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+    elif not known:
+        raise ConfigurationError("the file is not a database of this library", backend="sqlite")
+    found = connection.execute(f"SELECT value FROM {META} WHERE scope = '' AND key = 'format'").fetchone()
+    if found is None or not str(found[0]).isdigit() or int(found[0]) > FORMAT:
+        raise ConfigurationError(
+            "the database was written by a newer version of this library; upgrade torematrix-storage",
+            backend="sqlite",
+        )
+
+
+def stored_schemas(connection: apsw.Connection) -> dict[str, dict[str, Any]]:
+    """The schema of every collection here, by name."""
+    rows = connection.execute(f"SELECT key, value FROM {META} WHERE scope = 'collection' ORDER BY key")
+    return {name: msgspec.json.decode(value) for name, value in rows}
+
+
+def _evolution(connection: apsw.Connection, collection: Collection) -> Evolution:
+    name = collection.name
+    for other in connection.execute(
+        f"SELECT key FROM {META} WHERE scope = 'collection' AND lower(key) = lower(?)", (name,)
+    ):
+        if other[0] != name:
+            raise ConfigurationError(
+                f"the collections {other[0]!r} and {name!r} differ only in case; SQLite would merge them",
+                backend="sqlite",
+            )
+    found = connection.execute(
+        f"SELECT value FROM {META} WHERE scope = 'collection' AND key = ?", (name,)
+    ).fetchone()
+    return evolve(name, None if found is None else msgspec.json.decode(found[0]), collection.schema)
+
+
+def check(connection: apsw.Connection, collection: Collection) -> None:
+    """Refuse a collection that a read-only database does not have in this form."""
+    if not _evolution(connection, collection).is_empty:
+        raise ConfigurationError(
+            f"the collection {collection.name!r} is not there in this form, and the database is open read-only",
+            backend="sqlite",
+            collection=collection.name,
+        )
+    _check_analyzer(connection, collection)
+
+
+def _check_analyzer(connection: apsw.Connection, collection: Collection) -> bool:
+    """Whether the search index was made by the analyzer at hand."""
+    found = connection.execute(
+        f"SELECT value FROM {META} WHERE scope = 'analyzer' AND key = ?", (collection.name,)
+    ).fetchone()
+    return found is not None and found[0] == ANALYZER_VERSION
+
+
+def ensure(connection: apsw.Connection, collection: Collection) -> None:
+    """Create or extend the collection within the transaction at hand.
+
+    Raises:
+        ConfigurationError: the change needs a migration, or a name is taken.
+        DuplicateError: existing entities do not meet a new unique constraint.
+    """
+    evolution = _evolution(connection, collection)
+    name, schema = collection.name, collection.schema
+    plan = TablePlan(name, schema)
+    stale = bool(schema.searchable) and not _check_analyzer(connection, collection)
+    if evolution.is_empty and not stale:
+        return
+    if evolution.created:
+        _create(connection, plan)
+    else:
+        _extend(connection, plan, evolution)
+    for spec in evolution.indexes:
+        if not spec.substring:
+            _create_index(connection, name, schema, spec)
+    if evolution.search_changed or stale or any(spec.substring for spec in evolution.indexes):
+        search.drop(connection, plan)
+        search.create(connection, plan)
+        if not evolution.created:
+            search.rebuild(connection, plan)
+    _remember(connection, "collection", name, msgspec.json.encode(evolution.description).decode())
+    _remember(connection, "analyzer", name, ANALYZER_VERSION)
+
+
+def _remember(connection: apsw.Connection, scope: str, key: str, value: str) -> None:
+    connection.execute(f"INSERT OR REPLACE INTO {META} VALUES (?, ?, ?)", (scope, key, value))
+
+
+def _create(connection: apsw.Connection, plan: TablePlan) -> None:
+    taken = connection.execute(
+        "SELECT type FROM sqlite_schema WHERE lower(name) = lower(?)", (plan.collection,)
+    ).fetchone()
+    if taken is not None:
+        raise ConfigurationError(
+            f"the database has a {taken[0]} named {plan.collection!r} that this library did not make",
+            backend="sqlite",
+            collection=plan.collection,
+        )
+    columns = ["seq INTEGER PRIMARY KEY", "id TEXT NOT NULL UNIQUE"]
+    columns += [_column(field) for field in plan.schema.columns[1:]]
+    # Every table has a document, for what a later version of the entity keeps there.
+    columns.append("data TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(data))")
+    connection.execute(f"CREATE TABLE {plan.table} ({', '.join(columns)}) STRICT")
+
+
+def _column(field: Field) -> str:
+    if field.scalar is None:
+        raise TypeError("a column is a declared scalar")
+    text = f"{quote_name(field.column)} {column_type(field.scalar)}"
+    if field.has_default and field.default is not None:
+        text += f" DEFAULT {_literal(field.default, column_type(field.scalar))}"
+    return text
+
+
+def _literal(value: object, kind: str) -> str:
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, (int, float)):
+        return f"({value!r})"
+    return f"x'{value}'" if kind == "BLOB" else quote_text(str(value))
+
+
+def _extend(connection: apsw.Connection, plan: TablePlan, evolution: Evolution) -> None:
+    present = {row[1] for row in connection.execute(f"PRAGMA table_info({plan.table})")}
+    for field in (*evolution.columns, *evolution.documents):
+        path = json_path((field.key,))
+        held = connection.execute(
+            f"SELECT 1 FROM {plan.table} WHERE json_type(data, {path}) IS NOT NULL LIMIT 1"
+        ).fetchone()
+        if held is not None:
+            raise ConfigurationError(
+                f"the field {field.name!r} of {plan.collection!r} is new, and existing entities hold something under that "
+                f"name already; write a migration: convert the field {field.name!r}",
+                backend="sqlite",
+                collection=plan.collection,
+            )
+    for field in evolution.columns:
+        if field.column not in present:
+            connection.execute(f"ALTER TABLE {plan.table} ADD COLUMN {_column(field)}")
+    for field in evolution.documents:
+        default = msgspec.json.encode(field.default, order="sorted").decode()
+        connection.execute(
+            f"UPDATE {plan.table} SET data = json_set(data, {json_path((field.key,))}, json(?))", (default,)
+        )
+
+
+def _create_index(connection: apsw.Connection, collection: str, schema: Schema, spec: IndexSpec) -> None:
+    try:
+        connection.execute(index_statement(collection, schema, spec))
+    except apsw.ConstraintError as error:
+        if not is_duplicate(error):
+            raise
+        raise DuplicateError(
+            f"existing entities of {collection!r} share values of {', '.join(spec.paths)}, which is to be unique now; "
+            "the schema was left as it was",
+            backend="sqlite",
+            collection=collection,
+        ) from error

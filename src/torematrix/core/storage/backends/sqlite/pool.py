@@ -1,0 +1,168 @@
+"""The connections of one SQLite database: one that writes, one reader a thread, spare readers for what lasts longer.
+
+Writes take the one writing connection under a lock and begin IMMEDIATE, so that reading and then writing in one
+transaction never fails half-way for want of the lock. Readers see the last commit and wait for nobody. A database in memory
+has a single connection, on which everybody takes turns.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import weakref
+from collections.abc import Iterator
+from typing import Final
+
+import apsw
+
+from ...errors import StorageError, UnavailableError
+from .config import SQLiteConfig
+from .connection import connect
+
+__all__ = ["SQLitePool", "roll_back"]
+
+_pools: Final[weakref.WeakSet[SQLitePool]] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for pool in list(_pools):
+        pool.forked = True
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def roll_back(connection: apsw.Connection) -> None:
+    """Leave no transaction open. SQLite itself has ended it already after some errors, such as a full disk."""
+    if connection.in_transaction:
+        with contextlib.suppress(apsw.Error):
+            connection.execute("ROLLBACK")
+
+
+class SQLitePool:
+    """Connections, for any number of threads; apsw's errors pass through."""
+
+    def __init__(self, config: SQLiteConfig) -> None:
+        self.config = config
+        self.forked = False
+        self.closed = False
+        self._writer: apsw.Connection | None = None
+        self._write_lock = threading.Lock()
+        self._local = threading.local()
+        self._all: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()
+        self._spare: list[apsw.Connection] = []
+        _pools.add(self)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a database behind it."""
+        return self._writer is not None
+
+    def start(self, writer: apsw.Connection) -> None:
+        """Take the connection that writes."""
+        self._all.add(writer)
+        self._writer = writer
+
+    def close(self) -> None:
+        """Interrupt what runs, roll back what is open, close everything."""
+        self.closed = True
+        if self.forked:
+            return  # the connections belong to the parent process
+        locked = self._write_lock.acquire(timeout=self.config.busy_timeout)
+        try:
+            self._spare.clear()
+            for connection in list(self._all):
+                connection.interrupt()
+                connection.close(force=True)
+            self._writer = None
+        finally:
+            if locked:
+                self._write_lock.release()
+
+    def _connect(self) -> apsw.Connection:
+        self.check_usable()
+        connection = connect(self.config, writer=False)
+        self._all.add(connection)
+        return connection
+
+    def check_usable(self) -> None:
+        if self.forked:
+            raise StorageError(
+                "the storage was opened before this process was forked; open it again in the child",
+                backend="sqlite",
+            )
+        if self.closed or self._writer is None:
+            raise StorageError("the storage is closed", backend="sqlite")
+
+    def reader(self) -> apsw.Connection:
+        """The calling thread's reading connection."""
+        try:
+            connection: apsw.Connection = self._local.connection
+        except AttributeError:
+            connection = self._local.connection = self._connect()
+        if self.forked or self.closed:
+            self.check_usable()
+        return connection
+
+    def take_reader(self) -> apsw.Connection:
+        """A reading connection for a transaction or a stream, to be given back."""
+        self.check_usable()
+        try:
+            return self._spare.pop()
+        except IndexError:
+            return self._connect()
+
+    def take_writer(self) -> apsw.Connection:
+        """The writing connection, to be given back; UnavailableError when it is not free in time."""
+        self.check_usable()
+        if not self._write_lock.acquire(timeout=self.config.busy_timeout):
+            raise UnavailableError(
+                f"another transaction has been writing for more than {self.config.busy_timeout} seconds; try again",
+                backend="sqlite",
+            )
+        writer = self._writer
+        if writer is None or self.closed:
+            self._write_lock.release()
+            raise StorageError("the storage is closed", backend="sqlite")
+        return writer
+
+    def give_back(self, connection: apsw.Connection, *, writes: bool) -> None:
+        """Return what ``take_writer`` or a reading session took."""
+        if writes:
+            self._write_lock.release()
+        elif not self.closed:
+            self._spare.append(connection)
+
+    @contextlib.contextmanager
+    def reading(self, given: apsw.Connection | None) -> Iterator[apsw.Connection]:
+        """A connection on which several reads see one state."""
+        if given is not None:
+            yield given
+        elif self.config.is_memory:
+            with self.writing(None) as connection:
+                yield connection
+        else:
+            connection = self.reader()
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                roll_back(connection)
+
+    @contextlib.contextmanager
+    def writing(self, given: apsw.Connection | None) -> Iterator[apsw.Connection]:
+        """The writing connection within a transaction: the one given, or one that commits at the end."""
+        if given is not None:
+            yield given
+            return
+        connection = self.take_writer()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            finally:
+                roll_back(connection)
+        finally:
+            self._write_lock.release()

@@ -1,0 +1,336 @@
+# generated from _async/engine.py by tools/generate_twins.py: do not edit
+"""The engine room: opens the driver, passes operations through the layers, and binds them to transactions.
+
+A transaction belongs to the task or thread that opened it. The current one is found through a context variable: a child
+task or thread that inherited the variable is refused, because two of them interleaving on one connection would be
+neither's transaction; one that did not inherit it runs outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from contextvars import ContextVar
+from functools import partial
+from types import TracebackType
+from typing import Any
+
+from ...capability import Feature
+from ...errors import ConfigurationError, StorageError, TransactionError
+from ...model.codec import Codec, Row
+from ...model.names import check_collection
+from ...model.schema import Schema
+from ...query.operations import Collection, Insert, Operation, Patch, Remove, Replace, Scan, Upsert
+from ..options import Isolation, TransactionOptions
+from .layers import Layer, Proceed, ProceedStream
+from .port import Driver, Session
+
+__all__ = ["Engine", "Transaction"]
+
+_current: ContextVar[Transaction | None] = ContextVar("torematrix_transaction", default=None)
+_WRITES = (Insert, Upsert, Replace, Patch, Remove)
+
+
+class Engine:
+    """One open database, shared by its repositories.
+
+    Args:
+        driver: the engine's driver, not yet open.
+        layers: outermost first.
+        owner: what tells one task or thread from another.
+    """
+
+    def __init__(self, driver: Driver, layers: Sequence[Layer], owner: Callable[[], object]) -> None:
+        self.driver = driver
+        self.owner = owner
+        self._collections: dict[tuple[str, Schema], Collection] = {}
+        self._cursor_key: bytes | None = None
+        self._open = False
+        self.closed = False
+        self._layered = bool(layers)
+        self._run: Proceed = self._perform
+        self._stream: ProceedStream = self._perform_stream
+        for layer in reversed(layers):
+            self._run = partial(layer.run, proceed=self._run)
+            self._stream = partial(layer.stream, proceed=self._stream)
+
+    def open(self) -> None:
+        """Connect, if that has not happened yet. A closed storage stays closed."""
+        if self.closed:
+            raise StorageError("the storage is closed", backend=self.driver.backend)
+        if not self._open:
+            self.driver.open()
+            self._open = True
+
+    def close(self) -> None:
+        """Give everything back; calling it again does nothing."""
+        if not self.closed:
+            self.closed = True
+            self.driver.close()
+
+    def collection(self, name: str, schema: Schema) -> Collection:
+        """The collection of that name for entities of that schema; no I/O."""
+        check_collection(name)
+        known = self._collections.get((name, schema))
+        if known is None:
+            for other, _ in self._collections:
+                if other != name and other.lower() == name.lower():
+                    raise ConfigurationError(
+                        f"the collections {other!r} and {name!r} differ only in case; engines would merge them",
+                        collection=name,
+                    )
+            codec: Codec[Any] = Codec(schema, json_documents=self.driver.json_documents)
+            known = self._collections[name, schema] = Collection(name, schema, codec)
+        return known
+
+    def ready(self) -> None:
+        """Open, and ensure every collection that is known and not ensured yet."""
+        self.open()
+        for collection in list(self._collections.values()):
+            if collection.plan is None:
+                self.driver.ensure(collection)
+
+    def cursor_key(self) -> bytes:
+        """The secret that signs cursors."""
+        if self._cursor_key is None:
+            self.open()
+            self._cursor_key = self.driver.cursor_key()
+        return self._cursor_key
+
+    def run(self, operation: Operation) -> Any:
+        """The operation's result, within the current transaction where there is one."""
+        if self._layered or operation.collection.plan is None or self.closed or _current.get() is not None:
+            return self._run(operation)
+        # Where there is neither a layer nor a transaction, a read or write costs no more than this.
+        return self.driver.run(operation, None)
+
+    def _perform(self, operation: Operation) -> Any:
+        transaction = self.transaction_now()
+        if transaction is None:
+            self._ensure(operation.collection)
+            return self.driver.run(operation, None)
+        session = transaction.session_for(operation)
+        try:
+            return self.driver.run(operation, session)
+        except BaseException as error:
+            transaction.doom(error)
+            raise
+
+    def _ensure(self, collection: Collection) -> None:
+        if collection.plan is None or self.closed:
+            self.open()
+            self.driver.ensure(collection)
+
+    def stream(self, operation: Scan) -> Generator[list[Row], None, None]:
+        """The rows in batches; within a transaction their collection must not be written to while the stream is open."""
+        with closing(self._stream(operation)) as batches:
+            for batch in batches:
+                yield batch
+
+    def _perform_stream(self, operation: Scan) -> Generator[list[Row], None, None]:
+        transaction = self.transaction_now()
+        if transaction is None:
+            self._ensure(operation.collection)
+            with closing(self.driver.stream(operation, None)) as batches:
+                for batch in batches:
+                    yield batch
+            return
+        source = self.driver.stream(operation, transaction.session_for(operation))
+        root = transaction.root()
+        root.streams[source] = operation.collection
+        try:
+            with closing(source) as batches:
+                for batch in batches:
+                    yield batch
+        except (StorageError, KeyboardInterrupt) as error:
+            transaction.doom(error)
+            raise
+        finally:
+            root.streams.pop(source, None)
+        if root.ended:
+            raise transaction.error("the transaction ended while a stream in it was being read")
+
+    def transaction_now(self) -> Transaction | None:
+        """The transaction the caller is in; TransactionError where it was inherited from another task or thread."""
+        transaction = _current.get()
+        # A task born in a scope may outlive it: an ended scope counts as none.
+        while transaction is not None and (transaction.engine is not self or transaction.ended):
+            transaction = transaction.outer
+        if transaction is not None and transaction.owner != self.owner():
+            raise TransactionError(
+                "this task or thread inherited a transaction that another one has open; do this work in the one that opened "
+                "it, or start the other before the transaction (to limit its time, asyncio.timeout opens no task)",
+                backend=self.driver.backend,
+            )
+        return transaction
+
+    def native(self) -> Any:
+        """The engine's own handle inside the current transaction; TransactionError outside one."""
+        transaction = self.transaction_now()
+        if transaction is None:
+            raise TransactionError(
+                "the native handle belongs to a transaction; use it inside `with storage.transaction():`",
+                backend=self.driver.backend,
+            )
+        return self.driver.native(transaction.root().session)
+
+    def transaction(self, options: TransactionOptions) -> Transaction:
+        """A scope to enter; nested in the current one where there is one."""
+        return Transaction(self, options)
+
+
+class _Root:
+    """What all scopes of one transaction share."""
+
+    __slots__ = ("doomed_by", "ended", "session", "streams")
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.doomed_by: BaseException | None = None
+        self.ended = False
+        self.streams: dict[Generator[list[Row], None, None], Collection] = {}
+
+
+class Transaction:
+    """A scope: entered, it begins a transaction, or a nested part of the current one; left, it commits or rolls back.
+
+    An error from the backend inside it dooms the whole transaction, even if it is caught: what the engine has refused once
+    cannot be half-kept, and an interrupted statement may have been half-done. Leaving a doomed scope normally raises
+    TransactionError; an exception that leaves it propagates as it is.
+    """
+
+    def __init__(self, engine: Engine, options: TransactionOptions) -> None:
+        self.engine = engine
+        self.owner: object = None
+        self.outer: Transaction | None = None
+        self.options = options
+        self._root: _Root | None = None
+        self._savepoint: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the transaction this scope was part of is over."""
+        return self._root is None or self._root.ended
+
+    def __enter__(self) -> Transaction:
+        if self._root is not None:
+            raise self.error("a transaction scope is entered once; call transaction() again for another")
+        engine = self.engine
+        self.owner = engine.owner()
+        parent = engine.transaction_now()
+        if parent is None:
+            engine.ready()
+            if self.options.isolation is Isolation.SERIALIZABLE:
+                engine.driver.capabilities.require(Feature.SERIALIZABLE, operation="transaction")
+            self._root = _Root(engine.driver.begin(self.options))
+        else:
+            root = parent.root()
+            self.options = self._nested_in(parent.options)
+            try:
+                self._savepoint = root.session.savepoint()
+            except BaseException as error:
+                parent.doom(error)
+                raise
+            self._root = root
+        self.outer = _current.get()
+        _current.set(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        root = self._root
+        if root is None:
+            raise self.error("the transaction scope was not entered")
+        # By value, not by token: a scope may be left in another context than it was entered in.
+        _current.set(self.outer)
+        if root.ended:
+            if error is None:
+                raise self.error("the transaction had already ended when this part of it was left")
+            return
+        if self.owner != self.engine.owner():
+            self.doom(self.error("the scope was left by another task or thread than entered it"))
+        if self._savepoint is None:
+            self._end(root, error)
+        elif root.doomed_by is None:
+            try:
+                if error is None:
+                    root.session.release(self._savepoint)
+                else:
+                    root.session.rollback_to(self._savepoint)
+            except BaseException as failure:
+                self.doom(failure)
+                raise
+        if error is None and root.doomed_by is not None:
+            raise self.error(
+                "the transaction was rolled back: an operation in it had failed"
+            ) from root.doomed_by
+
+    def _end(self, root: _Root, error: BaseException | None) -> None:
+        root.ended = True
+        try:
+            for stream in list(root.streams):
+                stream.close()
+        except BaseException as failure:
+            self.doom(failure)
+        if error is None and root.doomed_by is None:
+            root.session.commit()
+            return
+        try:
+            root.session.rollback()
+        except StorageError:
+            # The engine undoes what it cannot be told to undo; the caller's own exception matters more.
+            if error is None:
+                raise
+
+    def _nested_in(self, outer: TransactionOptions) -> TransactionOptions:
+        inner = self.options
+        if inner.isolation is Isolation.SERIALIZABLE and outer.isolation is not Isolation.SERIALIZABLE:
+            raise self.error("a serializable scope cannot be nested in a transaction that is not")
+        return TransactionOptions(read_only=inner.read_only or outer.read_only, isolation=outer.isolation)
+
+    def root(self) -> _Root:
+        """What the scopes of this transaction share; TransactionError where it can take no more operations."""
+        root = self._root
+        if root is None or root.ended:
+            raise self.error("the transaction scope is not open")
+        if root.doomed_by is not None:
+            raise self.error(
+                "the transaction can only be rolled back: an operation in it had failed"
+            ) from root.doomed_by
+        return root
+
+    def session_for(self, operation: Operation | Scan) -> Session:
+        """The session in which the operation may run.
+
+        Raises:
+            TransactionError: the scope is doomed or read-only, the collection is not ready, or a stream is open on it.
+        """
+        root = self.root()
+        collection = operation.collection
+        if collection.plan is None:
+            raise self.error(
+                f"the collection {collection.name!r} was first used inside a transaction; "
+                "make its repository before the transaction begins"
+            )
+        if isinstance(operation, _WRITES):
+            if self.options.read_only:
+                raise self.error("the transaction is read-only")
+            if collection in root.streams.values():
+                raise self.error(
+                    f"a stream is open on {collection.name!r}: finish or close it before writing there"
+                )
+        return root.session
+
+    def doom(self, error: BaseException) -> None:
+        """Note that the transaction cannot commit any more, and why; errors that changed nothing do not doom."""
+        harmless = isinstance(error, StorageError) and not error.dooms
+        if self._root is not None and self._root.doomed_by is None and not harmless:
+            self._root.doomed_by = error
+
+    def error(self, message: str) -> TransactionError:
+        """The error that says so of this transaction."""
+        return TransactionError(message, backend=self.engine.driver.backend, operation="transaction")

@@ -1,0 +1,236 @@
+"""One open database, and the repositories on it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from ...capability import Capabilities, Feature
+from ...core._async.engine import AsyncEngine, AsyncTransaction
+from ...core._async.layers import AsyncLayer
+from ...core.options import Isolation, Progress, TransactionOptions
+from ...errors import StorageError
+from ...model.markers import Index
+from ...model.schema import schema_of
+from ..owners import current_owner
+from ..registry import Backend, backend_of_config, config_from_url, loaded
+from ..retries import retrying
+from .repositories import repository_class
+from .repository import AsyncStorageRepository
+
+__all__ = ["AsyncStorage"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class AsyncStorage:
+    """One database: opened by its first use at the latest, shared by its repositories, closed once.
+
+    Args:
+        config: the configuration of a backend, such as SQLiteConfig.
+        layers: what every operation passes through, outermost first.
+    """
+
+    def __init__(self, config: Any, *, layers: Sequence[AsyncLayer] = ()) -> None:
+        backend: Backend = backend_of_config(config)
+        make: Callable[[Any], Any] = loaded(backend.async_driver, backend)
+        self._engine = AsyncEngine(make(config), layers, current_owner)
+        self._config = config
+        self.backend = backend.name
+
+    # [sync-skip-start]
+    @classmethod
+    def open(cls, url: str, *, layers: Sequence[AsyncLayer] = (), **options: object) -> AsyncOpening:
+        """Open a database by its URL: ``await AsyncStorage.open(url)``, or ``async with AsyncStorage.open(url) as storage``.
+
+        Args:
+            url: such as ``sqlite:///data/app.db`` (relative), ``sqlite:////srv/app.db`` (absolute) or ``memory://``.
+            layers: what every operation passes through, outermost first.
+            options: the backend's options, which override those in the URL.
+
+        Raises:
+            ConfigurationError: the URL or an option is not acceptable.
+            UnavailableError, PermissionDeniedError, CorruptionError: the database cannot be opened.
+        """
+        return AsyncOpening(cls(config_from_url(url, options), layers=layers))
+
+    # [sync-skip-end]
+
+    @classmethod
+    async def open_awaited(
+        cls, url: str, *, layers: Sequence[AsyncLayer] = (), **options: object
+    ) -> AsyncStorage:
+        """Open a database by its URL.
+
+        Args:
+            url: such as ``sqlite:///data/app.db`` (relative), ``sqlite:////srv/app.db`` (absolute) or ``memory://``.
+            layers: what every operation passes through, outermost first.
+            options: the backend's options, which override those in the URL.
+
+        Raises:
+            ConfigurationError: the URL or an option is not acceptable.
+            UnavailableError, PermissionDeniedError, CorruptionError: the database cannot be opened.
+        """
+        return await cls(config_from_url(url, options), layers=layers).connect()
+
+    async def connect(self) -> AsyncStorage:
+        """Open the database now, rather than at the first use."""
+        await self._engine.open()
+        return self
+
+    @property
+    def closed(self) -> bool:
+        """Whether the storage has been closed."""
+        return self._engine.closed
+
+    async def close(self) -> None:
+        """Give everything back; open transactions are rolled back. Calling it again does nothing."""
+        await self._engine.close()
+
+    async def __aenter__(self) -> AsyncStorage:
+        await self._engine.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._config!r}>"
+
+    def repository(
+        self,
+        entity_class: type[T],
+        collection_name: str | None = None,
+        *,
+        indexes: Iterable[Index] = (),
+        searchable: Iterable[str | tuple[str, int]] | None = None,
+    ) -> AsyncStorageRepository[T]:
+        """The entities of this class in that collection; no I/O.
+
+        Args:
+            entity_class: a dataclass, msgspec Struct, pydantic model, attrs class, or dict for free-form documents.
+            collection_name: None for the class's name in lower case with an s.
+            indexes: compound indexes, and typed paths inside documents.
+            searchable: for free-form documents, the paths that ``search`` looks at, each a path or (path, weight).
+
+        Raises:
+            ConfigurationError: the class or the name is not acceptable.
+        """
+        schema = schema_of(entity_class, indexes=tuple(indexes), searchable=searchable)
+        name = collection_name if collection_name is not None else f"{entity_class.__name__.lower()}s"
+        return repository_class(self.backend)(self._engine, self._engine.collection(name, schema))
+
+    def transaction(
+        self, *, read_only: bool = False, isolation: Isolation = Isolation.SNAPSHOT
+    ) -> AsyncTransaction:
+        """A scope in which everything on every repository of this storage happens, or nothing."""
+        return self._engine.transaction(
+            TransactionOptions(read_only=read_only, isolation=Isolation(isolation))
+        )
+
+    async def run_in_transaction(
+        self,
+        function: Callable[[], Awaitable[R]],
+        *,
+        attempts: int = 10,
+        deadline: float = 30.0,
+        isolation: Isolation = Isolation.SNAPSHOT,
+    ) -> R:
+        """The result of the function, run in a transaction of its own, again in a fresh one after a passing failure.
+
+        Args:
+            function: may run several times; everything it does outside the storage happens each time.
+            attempts: how often at most.
+            deadline: seconds after which no further attempt is made.
+            isolation: as for ``transaction``.
+        """
+        async for attempt in retrying(attempts, deadline):
+            with attempt:
+                async with self.transaction(isolation=isolation):
+                    return await function()
+        raise StorageError("the transaction was never attempted", backend=self.backend)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this engine, in this deployment, can do; known once it is open."""
+        return self._engine.driver.capabilities
+
+    @property
+    def native(self) -> Any:
+        """The engine's own handle inside the current transaction; TransactionError outside one."""
+        return self._engine.native()
+
+    async def ready(self) -> None:
+        """Open, and prepare every repository made so far."""
+        await self._engine.ready()
+
+    async def health(self) -> dict[str, Any]:
+        """A round trip to the engine; raises when it does not answer."""
+        await self._engine.open()
+        return await self._engine.driver.health()
+
+    async def collections(self) -> dict[str, dict[str, Any]]:
+        """The collections stored here, by name, each with its schema as plain data."""
+        await self._engine.open()
+        return await self._engine.driver.collections()
+
+    async def backup(self, path: str | Path, *, progress: Progress | None = None) -> dict[str, Any]:
+        """Write a consistent copy to a new file while others read and write; its manifest.
+
+        Raises:
+            UnsupportedError: the engine has no file to copy.
+        """
+        await self._require(Feature.BACKUP, "backup")
+        return await self._engine.driver.backup(Path(path), progress)
+
+    async def check(self) -> list[str]:
+        """Examine the whole database; what is wrong with it, nothing when it is sound."""
+        await self._require(Feature.CHECK, "check")
+        return await self._engine.driver.check()
+
+    async def vacuum(self, *, full: bool = False) -> dict[str, Any]:
+        """Give free space back; bytes before and after. ``full`` rewrites the whole file, and needs as much space again."""
+        await self._require(Feature.VACUUM, "vacuum")
+        return await self._engine.driver.vacuum(full)
+
+    async def statistics(self) -> dict[str, Any]:
+        """Sizes and counts of what is stored."""
+        await self._engine.open()
+        return await self._engine.driver.statistics()
+
+    async def _require(self, feature: Feature, operation: str) -> None:
+        await self._engine.open()
+        self._engine.driver.capabilities.require(feature, operation=operation)
+
+
+# [sync-skip-start]
+class AsyncOpening:
+    """A storage about to be opened: await it, or enter it."""
+
+    def __init__(self, storage: AsyncStorage) -> None:
+        self._storage = storage
+
+    def __await__(self) -> Generator[Any, None, AsyncStorage]:
+        return self._storage.connect().__await__()
+
+    async def __aenter__(self) -> AsyncStorage:
+        return await self._storage.connect()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._storage.close()
+
+
+# [sync-skip-end]

@@ -1,0 +1,267 @@
+"""Arguments of repository methods, checked and made into what operations hold. No colour, no I/O."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from ..errors import InvalidEntityError, InvalidQueryError
+from ..model.codec import Row
+from ..model.kinds import Kind, decode_scalar
+from ..model.schema import Schema
+from ..query.aggregates import finish, measure_of
+from ..query.conditions import Condition, Target
+from ..query.filters import CursorPagination, Filters, Pagination, SearchHit
+from ..query.normalise import condition_of
+from ..query.operations import Aggregate, Collection, Search, SearchStatistics
+from ..query.resolve import resolve, sortable
+from ..query.rows import text_reader
+from ..query.search import SearchQuery, parse_search
+from ..query.snippets import highlight
+
+__all__ = [
+    "Aggregation",
+    "SearchRequest",
+    "aggregation_of",
+    "check_batch_size",
+    "check_fields",
+    "collect",
+    "id_text",
+    "id_texts",
+    "limits_of",
+    "named",
+    "numbered",
+    "search_request",
+]
+
+T = TypeVar("T")
+_LARGEST_BATCH = 1_000_000
+
+
+def id_text(schema: Schema, entity_id: object) -> str | None:
+    """The id as it is stored; None where no stored entity can have it."""
+    if isinstance(entity_id, str):
+        if not entity_id or "\x00" in entity_id:
+            return None
+        if not entity_id.isascii():
+            try:
+                entity_id.encode()
+            except UnicodeEncodeError:
+                return None
+        scalar = schema.id.scalar
+        if scalar is not None and scalar.kind is Kind.UUID:
+            return _uuid_text(entity_id)
+        return entity_id if type(entity_id) is str else str.__str__(entity_id)
+    return str(entity_id) if isinstance(entity_id, UUID) else None
+
+
+def _uuid_text(text: str) -> str | None:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return None
+
+
+def id_texts(schema: Schema, entity_ids: object) -> tuple[str, ...]:
+    """These ids as they are stored, each once, without those no entity can have."""
+    if isinstance(entity_ids, (str, bytes, Mapping)) or not isinstance(entity_ids, Iterable):
+        raise InvalidQueryError("takes a list of ids")
+    known = dict.fromkeys(id_text(schema, entity_id) for entity_id in entity_ids)
+    return tuple(key for key in known if key is not None)
+
+
+def collect(entities: object) -> list[Any]:
+    """The entities as a list; a single entity or a mapping is refused."""
+    if isinstance(entities, (str, bytes, Mapping)) or not isinstance(entities, Iterable):
+        raise InvalidEntityError("takes a list of entities")
+    return list(entities)
+
+
+def numbered(entities: Sequence[T], encode: Callable[[T], Row]) -> tuple[Row, ...]:
+    """The rows of all entities; an error says which entity it is about, counted from 1."""
+    rows: list[Row] = []
+    try:
+        for entity in entities:
+            rows.append(encode(entity))
+    except InvalidEntityError as error:
+        raise InvalidEntityError(
+            f"entity {len(rows) + 1} of {len(entities)}: {error}; nothing was stored",
+            path=error.path,
+            operation=error.operation,
+            collection=error.collection,
+        ) from None
+    return tuple(rows)
+
+
+def named(rows: Sequence[Row]) -> None:
+    """Refuse an id that stands twice among rows to update."""
+    seen: dict[object, int] = {}
+    for at, row in enumerate(rows, 1):
+        first = seen.setdefault(row[0], at)
+        if first != at:
+            raise InvalidEntityError(
+                f"entities {first} and {at} have the same id {row[0]!r}; nothing was stored", path="id"
+            )
+
+
+def limits_of(pagination: Pagination | CursorPagination | None) -> tuple[int | None, int]:
+    """The limit and offset of a page by number; (None, 0) for everything."""
+    if pagination is None:
+        return None, 0
+    if not isinstance(pagination, Pagination):
+        raise InvalidQueryError("pagination is a Pagination or a CursorPagination")
+    return pagination.limit, pagination.offset
+
+
+def check_batch_size(batch_size: object) -> int:
+    """The batch size; InvalidQueryError unless it is a sensible int."""
+    if type(batch_size) is not int or not 1 <= batch_size <= _LARGEST_BATCH:
+        raise InvalidQueryError(f"batch_size is an int from 1 to {_LARGEST_BATCH:,}")
+    return batch_size
+
+
+def check_fields(build: Callable[..., object], arguments: Mapping[str, object], operation: str) -> None:
+    """Refuse arguments that the explained operation does not take."""
+    try:
+        inspect.signature(build).bind(**arguments)
+    except TypeError as error:
+        raise InvalidQueryError(f"explain({operation!r}): {error}") from None
+
+
+class Aggregation(msgspec.Struct, frozen=True):
+    """An aggregate operation, and the names under which its results go."""
+
+    operation: Aggregate
+    keys: tuple[str, ...]
+    names: tuple[str, ...]
+
+    def results(self, groups: Iterable[tuple[tuple[Any, ...], tuple[Any, ...]]]) -> list[dict[str, Any]]:
+        """The groups as the caller gets them."""
+        measures = self.operation.measures
+        results: list[dict[str, Any]] = []
+        for keys, values in groups:
+            result = {
+                name: _key(target, key)
+                for name, target, key in zip(self.keys, self.operation.group, keys, strict=True)
+            }
+            finished = (finish(measure, value) for measure, value in zip(measures, values, strict=True))
+            result.update(zip(self.names, finished, strict=True))
+            results.append(result)
+        return results
+
+
+def _key(target: Target, key: Any) -> object:
+    return None if key is None or target.scalar is None else decode_scalar(target.scalar, key)
+
+
+def aggregation_of(
+    collection: Collection,
+    condition: Condition,
+    group_by: str | Iterable[str] | None,
+    measures: Mapping[str, object],
+) -> Aggregation:
+    """The aggregation asked for.
+
+    Raises:
+        InvalidQueryError: a field is not a declared scalar, a measure is none, or two results have one name.
+    """
+    schema = collection.schema
+    paths = (group_by,) if isinstance(group_by, str) else tuple(group_by or ())
+    if not measures:
+        raise InvalidQueryError("aggregate needs at least one measure, such as total=Count()")
+    if len(set(paths)) != len(paths) or set(paths) & set(measures):
+        raise InvalidQueryError("aggregate results need different names")
+    group = tuple(sortable(schema, path, "group") for path in paths)
+    asked = tuple(measure_of(schema, measure) for measure in measures.values())
+    return Aggregation(Aggregate(collection, condition, group, asked), paths, tuple(measures))
+
+
+class SearchRequest(msgspec.Struct, frozen=True):
+    """A search with everything in it resolved."""
+
+    collection: Collection
+    query: SearchQuery
+    fields: tuple[tuple[str, int], ...]
+    condition: Condition
+
+    @property
+    def finds_nothing(self) -> bool:
+        """Whether the answer is empty whatever is stored."""
+        return self.query.is_empty
+
+    def operation(
+        self,
+        limit: int | None,
+        offset: int,
+        *,
+        with_total: bool,
+        after: tuple[int, str] | None = None,
+        statistics: SearchStatistics | None = None,
+    ) -> Search:
+        """The operation for one page of it."""
+        return Search(
+            self.collection,
+            self.query,
+            self.fields,
+            self.condition,
+            limit,
+            offset,
+            with_total,
+            after,
+            statistics,
+        )
+
+    def entity(self, score: int, row: Row) -> Any:
+        """The found entity."""
+        return self.collection.codec.decode(row)
+
+    def hit(self, score: int, row: Row) -> SearchHit[Any]:
+        """The found entity with its score and the extracts in which words of the query are marked."""
+        schema = self.collection.schema
+        snippets: dict[str, str] = {}
+        for path, _ in self.fields:
+            text = text_reader(schema, resolve(schema, path).target)(row)
+            snippet = highlight(text, self.query) if text else None
+            if snippet is not None:
+                snippets[path] = snippet
+        return SearchHit(self.entity(score, row), score, snippets)
+
+
+def search_request(
+    collection: Collection, query: object, fields: Iterable[str] | None, filters: Filters
+) -> SearchRequest:
+    """The search asked for.
+
+    Raises:
+        InvalidQueryError: the query is not text, a field is not searchable, or a filter is not acceptable.
+    """
+    schema = collection.schema
+    if not isinstance(query, str):
+        raise InvalidQueryError("a search query is a str")
+    if not schema.searchable:
+        raise InvalidQueryError(
+            f"nothing in {schema.entity_class.__name__} is searchable: declare a str field, or name fields with searchable=[...]",
+            collection=collection.name,
+        )
+    return SearchRequest(
+        collection, parse_search(query), _searched(schema, fields), condition_of(schema, filters)
+    )
+
+
+def _searched(schema: Schema, fields: Iterable[str] | None) -> tuple[tuple[str, int], ...]:
+    if fields is None:
+        return schema.searchable
+    if isinstance(fields, (str, bytes)) or not isinstance(fields, Iterable):
+        raise InvalidQueryError("fields is a list of field names")
+    wanted = list(fields)
+    weights = dict(schema.searchable)
+    for name in wanted:
+        if not isinstance(name, str) or name not in weights:
+            raise InvalidQueryError(f"not a searchable field; the searchable fields are {', '.join(weights)}")
+    if not wanted:
+        raise InvalidQueryError("fields names at least one searchable field; None means all of them")
+    return tuple((path, weight) for path, weight in schema.searchable if path in wanted)
