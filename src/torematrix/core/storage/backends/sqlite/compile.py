@@ -298,7 +298,7 @@ def _text(condition: TextTest | Like | Matches, sql: Sql, row: str) -> str:
                 tests.append(f"{value} GLOB {sql.bind(glob)}")
         case Matches(_, regex):
             sql.emulated.append("the regular expression is matched by the library, row by row")
-            tests.append(f"torematrix_regex({value}, {sql.bind(regex.re2)})")
+            tests.append(f"torematrix_regex({value}, {sql.bind(regex.pattern)}, {sql.bind(regex.flags)})")
     guard = type_guard(target, "string", row)
     if guard is not None:
         # Functions of the library are called for strings alone.

@@ -13,7 +13,7 @@ from ...model.kinds import Kind
 from ...query.aggregates import FloatSum, exact_sum
 from ...query.evaluate import same
 from ...query.patterns import LikePattern, like_matcher
-from ...query.regex import re2_matcher
+from ...query.regex import parse_regex, regex_matcher
 
 __all__ = ["register"]
 
@@ -36,8 +36,13 @@ def _like(value: str | None, pattern: str, fold: int) -> int | None:
     return None if value is None else int(_like_matcher(pattern, fold)(value))
 
 
-def _regex(value: str | None, pattern: str) -> int | None:
-    return None if value is None else int(re2_matcher(pattern)(value))
+@functools.lru_cache(maxsize=256)
+def _regex_matcher(pattern: str, flags: str) -> Callable[[str], bool]:
+    return regex_matcher(parse_regex(pattern, flags))
+
+
+def _regex(value: str | None, pattern: str, flags: str) -> int | None:
+    return None if value is None else int(_regex_matcher(pattern, flags)(value))
 
 
 class _FloatTotal:
@@ -77,7 +82,7 @@ def register(connection: apsw.Connection) -> None:
     scalars: tuple[tuple[str, Callable[..., Any], int], ...] = (
         ("torematrix_same", _same, 2),
         ("torematrix_like", _like, 3),
-        ("torematrix_regex", _regex, 2),
+        ("torematrix_regex", _regex, 3),
     )
     for name, function, arity in scalars:
         connection.create_scalar_function(
