@@ -15,13 +15,14 @@ from ._checks import DocumentCheck, SizeCheck
 from ._encoders import encoder
 from ._free import FIELD_DEPTH, free_encoder, located, named
 from ._freeform import FreeformRows
+from ._json import json_text
 from ._keys import escape_key, key_segment
 from ._readers import compile_reader
 from ._scalars import Canonical
 from ._writers import compile_writer, field_encoder
 from .schema import Field, Schema
 
-__all__ = ["Codec", "Row"]
+__all__ = ["Codec", "Row", "json_text"]
 
 T = TypeVar("T")
 Row: TypeAlias = tuple[Any, ...]

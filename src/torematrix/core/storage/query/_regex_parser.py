@@ -11,22 +11,19 @@ from __future__ import annotations
 import functools
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from typing import Final, Never
+from typing import Final
 
-from ..errors import InvalidQueryError
-from ._regex_safety import check_unbounded
+from ._regex_safety import refusal
 from ._regex_tree import (
     ALL,
     NOTHING,
     WORD,
-    Alt,
     Anchor,
     Anchors,
     Chars,
     CharSet,
     Node,
     Repeat,
-    Seq,
     alt,
     char_set,
     complement,
@@ -70,13 +67,7 @@ def parse(pattern: str, *, fold: bool, dot_all: bool) -> tuple[Node, bool, bool]
     """The tree of the pattern, and the two flags as they are after its leading ``(?i)``, ``(?s)`` or ``(?is)``."""
     parser = _Parser(pattern, fold=fold, dot_all=dot_all)
     tree = parser.read()
-    _check_tail(tree, last=True)
     return tree, parser.fold, parser.dot_all
-
-
-def refuse(what: str, at: int) -> Never:
-    """Refuses the pattern: what it holds, and at which offset."""
-    raise InvalidQueryError(f"regular expression: {what}, at position {at}")
 
 
 @functools.cache
@@ -100,7 +91,7 @@ class _Parser:
         self._leading_flags()
         tree = self._alternation()
         if self.at < len(self.pattern):
-            refuse("a ) that closes nothing", self.at)
+            raise refusal("a ) that closes nothing", self.at)
         return tree
 
     def _peek(self, text: str) -> bool:
@@ -114,7 +105,7 @@ class _Parser:
 
     def _next(self, inside: str, opened: int) -> str:
         if self.at >= len(self.pattern):
-            refuse(f"{inside} that does not end", opened)
+            raise refusal(f"{inside} that does not end", opened)
         self.at += 1
         return self.pattern[self.at - 1]
 
@@ -127,7 +118,7 @@ class _Parser:
             if not flags or self.pattern[end : end + 1] != ")":
                 return
             if not set(flags) <= {"i", "s"}:
-                refuse("an inline flag other than i and s", self.at)
+                raise refusal("an inline flag other than i and s", self.at)
             self.fold |= "i" in flags
             self.dot_all |= "s" in flags
             self.at = end + 1
@@ -165,11 +156,11 @@ class _Parser:
             case "\\":
                 return self._escape(began)
             case "*" | "+" | "?":
-                refuse(f"a {char} with nothing to repeat", began)
+                raise refusal(f"a {char} with nothing to repeat", began)
             case "{":
                 self.at = began
                 if self._counts() is not None:
-                    refuse("a {} with nothing to repeat", began)
+                    raise refusal("a {} with nothing to repeat", began)
                 self.at = began + 1
                 return self._literal(0x7B)
             case _:
@@ -182,7 +173,7 @@ class _Parser:
                 [(ord(char), ord(char)) for char in (fold_class(chr(code)) if self.fold else chr(code))]
             )
             if chars == NOTHING:
-                refuse("a character that no text holds (U+0000 or a surrogate)", self.at)
+                raise refusal("a character that no text holds (U+0000 or a surrogate)", self.at)
             known = self.literals[code] = Chars(chars)
         return known
 
@@ -196,7 +187,7 @@ class _Parser:
             cased = _cased()[bisect_left(_cased(), low) : bisect_right(_cased(), high)]
             self.cased += len(cased)
             if self.cased > _MAX_CASED:
-                refuse("classes too large to ignore case in", self.at)
+                raise refusal("classes too large to ignore case in", self.at)
             alike.extend((ord(member), ord(member)) for code in cased for member in fold_class(chr(code)))
         return char_set([*chars, *alike])
 
@@ -215,19 +206,21 @@ class _Parser:
         if char in _HEX_DIGITS:
             return self._hexadecimal(_HEX_DIGITS[char], began)
         if "0" <= char <= "9":
-            refuse("a backreference or an octal escape (write \\x00 with two hexadecimal digits)", began)
+            raise refusal(
+                "a backreference or an octal escape (write \\x00 with two hexadecimal digits)", began
+            )
         if char.isascii() and char.isalpha():
-            refuse(f"the escape \\{char}", began)
+            raise refusal(f"the escape \\{char}", began)
         return ord(char)
 
     def _hexadecimal(self, digits: int, began: int) -> int:
         text = self.pattern[self.at : self.at + digits]
         if len(text) < digits or not set(text) <= set("0123456789abcdefABCDEF"):
-            refuse(f"an escape that needs {digits} hexadecimal digits", began)
+            raise refusal(f"an escape that needs {digits} hexadecimal digits", began)
         self.at += digits
         code = int(text, 16)
         if code > 0x10FFFF:
-            refuse("an escape above U+10FFFF", began)
+            raise refusal("an escape above U+10FFFF", began)
         return code
 
     def _group(self, began: int) -> Node:
@@ -235,11 +228,11 @@ class _Parser:
             self._named(began)
         self.nesting += 1
         if self.nesting > MAX_NESTING:
-            refuse(f"groups nested more than {MAX_NESTING} deep", began)
+            raise refusal(f"groups nested more than {MAX_NESTING} deep", began)
         inside = self._alternation()
         self.nesting -= 1
         if not self._take(")"):
-            refuse("a ( that is not closed", began)
+            raise refusal("a ( that is not closed", began)
         return inside
 
     def _named(self, began: int) -> None:
@@ -247,16 +240,16 @@ class _Parser:
         if not self._take("P<"):
             what = self.pattern[self.at : self.at + 1]
             if self._peek("P="):
-                refuse("a backreference (?P=", began)
+                raise refusal("a backreference (?P=", began)
             if what.isalpha() or what == "-":
-                refuse("flags inside the pattern (only i and s, and only at its start)", began)
-            refuse(_GROUPS.get(what, "an extension (?"), began)
+                raise refusal("flags inside the pattern (only i and s, and only at its start)", began)
+            raise refusal(_GROUPS.get(what, "an extension (?"), began)
         end = self.pattern.find(">", self.at)
         name = self.pattern[self.at : max(end, self.at)]
         if not (name.isascii() and name.isidentifier()):
-            refuse("a group name that is not an ASCII identifier", began)
+            raise refusal("a group name that is not an ASCII identifier", began)
         if name in self.names:
-            refuse("a group name used twice", began)
+            raise refusal("a group name used twice", began)
         self.names.add(name)
         self.at = end + 1
 
@@ -264,7 +257,7 @@ class _Parser:
 
     def _class(self, began: int) -> CharSet:
         if self._peek("["):
-            refuse("a [ inside a class (write \\[)", self.at)
+            raise refusal("a [ inside a class (write \\[)", self.at)
         negated = self._take("^")
         kept: list[tuple[int, int]] = []  # what case does not touch
         ranges: list[tuple[int, int]] = []
@@ -281,17 +274,17 @@ class _Parser:
                 continue
             self.at += 1
             if self._peek("-"):
-                refuse("-- in a class (write \\-)", where)
+                raise refusal("-- in a class (write \\-)", where)
             high = self._member(began, first=True)
             if not (isinstance(low, int) and isinstance(high, int)) or low > high:
-                refuse("a range that has no order", where)
+                raise refusal("a range that has no order", where)
             ranges.append((low, high))
         self.at += 1
         chars = char_set([*kept, *self._folded(ranges)])
         if negated:
             chars = complement(chars)
         if chars == NOTHING:
-            refuse("a class that no character is in", began)
+            raise refusal("a class that no character is in", began)
         return chars
 
     def _member(self, began: int, *, first: bool) -> int | CharSet:
@@ -299,7 +292,7 @@ class _Parser:
         char = self._next("a class", began)
         if char != "\\":
             if not first and char in "-&~|" and self._peek(char):
-                refuse(f"{char}{char} in a class (write \\{char})", where)
+                raise refusal(f"{char}{char} in a class (write \\{char})", where)
             return ord(char)
         char = self._next("a class", began)
         if char in _CATEGORIES:
@@ -315,22 +308,18 @@ class _Parser:
             return atom
         low, high = counts
         if isinstance(atom, Anchor) and self.pattern[began] != "(":
-            refuse("a repeat of a place, which is nothing to repeat", where)
+            raise refusal("a repeat of a place, which is nothing to repeat", where)
         if max(low, high or 0) > MAX_REPEAT:
-            refuse(f"a repeat above {MAX_REPEAT}", where)
+            raise refusal(f"a repeat above {MAX_REPEAT}", where)
         if high is not None and low > high:
-            refuse("a repeat whose least is above its most", where)
+            raise refusal("a repeat whose least is above its most", where)
         if self._take("+"):
-            refuse("a possessive repeat", where)
+            raise refusal("a possessive repeat", where)
         self._take("?")  # a lazy repeat is found in the same texts
         again = self.at
         if self._quantifier() is not None:
-            refuse("a repeat of a repeat (put the first in a group)", again)
-        if high is None:
-            reason = check_unbounded(atom)
-            if reason is not None:
-                refuse(f"an unbounded repeat {reason}", where)
-        return Repeat(atom, low, high)
+            raise refusal("a repeat of a repeat (put the first in a group)", again)
+        return Repeat(atom, low, high, at=where)
 
     def _quantifier(self) -> tuple[int, int | None] | None:
         if self._take("*"):
@@ -361,20 +350,3 @@ def _count(digits: str) -> int:
     """The number, or one that is as surely too large: int() refuses thousands of digits."""
     digits = digits.lstrip("0") or "0"
     return int(digits) if len(digits) <= 4 else 9999
-
-
-def _check_tail(node: Node, *, last: bool) -> None:
-    """Refuses ``$`` where something may come after it: RE2 has no lookahead, and its translation takes the newline."""
-    match node:
-        case Anchor(Anchors.TAIL, at) if not last:
-            refuse("a $ that is not at the end of the pattern, or of an alternative that ends it", at)
-        case Alt(options):
-            for option in options:
-                _check_tail(option, last=last)
-        case Repeat(body, _, high):
-            _check_tail(body, last=last and high == 1)
-        case Seq(items):
-            for index, item in enumerate(items, 1):
-                _check_tail(item, last=last and index == len(items))
-        case _:
-            pass

@@ -231,21 +231,17 @@ def _gapped(items: Sequence[Node], *, last: bool) -> list[Node]:
     index = 0
     while index < len(items):
         item = items[index]
-        end = index + 1
-        while end < len(items) and _is_fixed(items[end]):
-            end += 1
-        target = items[index + 1 : end]
+        segment: list[Node] = [item]
+        index += 1
         gap = _run(item) if isinstance(item, Repeat) and item.high is None and not item.possessive else None
-        if (
-            gap is None
-            or not target
-            or not (_reads(items[end], gap[0], target) if end < len(items) else last)
-        ):
-            result.append(item)
-            index += 1
-            continue
-        result.extend(_segment(gap[0], gap[1], target))
-        index = end
+        if gap is not None:
+            end = index
+            while end < len(items) and _is_fixed(items[end]):
+                end += 1
+            target = items[index:end]
+            if target and (_reads(items[end], gap[0], target) if end < len(items) else last):
+                segment, index = _segment(gap[0], gap[1], target), end
+        result.extend(segment)
     return result
 
 
@@ -266,14 +262,14 @@ def _reads(node: Node, gap: CharSet, target: Sequence[Node]) -> bool:
     return subset(gap, run[0]) and all(subset(characters(item), run[0]) for item in target)
 
 
-def _segment(gap: CharSet, low: int, target: Sequence[Node]) -> Sequence[Node]:
+def _segment(gap: CharSet, low: int, target: Sequence[Node]) -> list[Node]:
     """The gap up to its leftmost target, from where nothing is tried again."""
     head, *rest = target
     if not rest and isinstance(head, Chars):
         between = _without(gap, head.chars)
         run = (Repeat(Chars(between), 0, None, possessive=True),) if between else ()
-        return (*_times(gap, low), *run, head)
-    return (Atomic(seq([Repeat(Chars(gap), low, None, lazy=True), *target])),)
+        return [*_times(gap, low), *run, head]
+    return [Atomic(seq([Repeat(Chars(gap), low, None, lazy=True), *target]))]
 
 
 def _without(a: CharSet, b: CharSet) -> CharSet:

@@ -21,10 +21,12 @@ to make that an error (``$regexMatch`` raises where ``$regex`` says nothing) or 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
+from ..errors import InvalidQueryError
 from ._regex_tree import (
     NOTHING,
     Alt,
@@ -43,7 +45,16 @@ from ._regex_tree import (
     union,
 )
 
-__all__ = ["MAX_REACH", "MINIMUM_REACH", "check_unbounded", "deterministic", "is_open", "reach"]
+__all__ = [
+    "MAX_REACH",
+    "MINIMUM_REACH",
+    "check_loops",
+    "check_tails",
+    "deterministic",
+    "is_open",
+    "reach",
+    "refusal",
+]
 
 MINIMUM_REACH: Final = 256
 """A pattern that PCRE might not decide on a text of this many characters is refused everywhere."""
@@ -58,13 +69,50 @@ _MAX_DEPTH: Final = 2_000
 _HUGE: Final = 1e15
 
 
-def check_unbounded(body: Node) -> str | None:
-    """Why the body cannot be repeated without bound; None where it can."""
-    if nullable(body):
-        return "of something that can match nothing"
-    if not deterministic(body, first(body)):
-        return "whose iterations can be read in more than one way, which can take exponential time"
-    return None
+def refusal(what: str, at: int) -> InvalidQueryError:
+    """The error for a pattern that holds this at that offset."""
+    return InvalidQueryError(f"regular expression: {what}, at position {at}")
+
+
+def check_tails(tree: Node) -> None:
+    """Refuses ``$`` where something may come after it: RE2 has no lookahead, and its translation takes the newline."""
+    _check_tails(tree, last=True)
+
+
+def _check_tails(node: Node, *, last: bool) -> None:
+    match node:
+        case Anchor(Anchors.TAIL, at) if not last:
+            raise refusal("a $ that is not at the end of the pattern, or of an alternative that ends it", at)
+        case Seq(items):
+            for index, item in enumerate(items, 1):
+                _check_tails(item, last=last and index == len(items))
+        case Alt(options):
+            for option in options:
+                _check_tails(option, last=last)
+        case Repeat(body, _, high):
+            _check_tails(body, last=last and high == 1)
+        case _:
+            pass
+
+
+def check_loops(node: Node) -> None:
+    """Refuses the unbounded repeats of rule 1, the innermost first."""
+    match node:
+        case Seq(parts) | Alt(parts):
+            for part in parts:
+                check_loops(part)
+        case Repeat(body, _, None, at=at):
+            if nullable(body) or not deterministic(body, first(body)):
+                check_loops(body)  # what is wrong inside is told first; what is right here is right inside
+                if nullable(body):
+                    raise refusal("an unbounded repeat of something that can match nothing", at)
+                raise refusal(
+                    "an unbounded repeat that can be read in two ways, which can take exponential time", at
+                )
+        case Repeat(body):
+            check_loops(body)
+        case _:
+            pass
 
 
 def deterministic(node: Node, after: CharSet) -> bool:
@@ -125,86 +173,123 @@ class _Cost(msgspec.Struct, frozen=True):
     depth: float = 0
 
 
+_CostOf = Callable[[int], _Cost]
+
+
 def reach(tree: Node) -> int:
     """The length of text, in characters, up to which PCRE surely decides; 0 where that is below ``MINIMUM_REACH``."""
-    if _bears(tree, MAX_REACH):
+    cost = _cost(tree)
+
+    def bears(length: int) -> bool:
+        found = cost(length)
+        return found.steps <= _MAX_STEPS and found.depth <= _MAX_DEPTH
+
+    if bears(MAX_REACH):
         return MAX_REACH
-    if not _bears(tree, MINIMUM_REACH):
+    if not bears(MINIMUM_REACH):
         return 0
     least, most = MINIMUM_REACH, MAX_REACH
     while most - least > 1:
         middle = (least + most) // 2
-        if _bears(tree, middle):
+        if bears(middle):
             least = middle
         else:
             most = middle
     return least
 
 
-def _bears(tree: Node, length: int) -> bool:
-    cost = _cost(tree, length)
-    return cost.steps <= _MAX_STEPS and cost.depth <= _MAX_DEPTH
+_FREE: Final = _Cost()
 
 
-def _cost(node: Node, length: int) -> _Cost:
+def _cost(node: Node) -> _CostOf:
+    """The cost of the node for a text of any length; what does not depend on the length is found out once."""
     match node:
-        case Chars():
-            return _Cost()
-        case Anchor(kind):
-            return _Cost(steps=3, depth=3) if kind is Anchors.TAIL else _Cost()
+        case Anchor(Anchors.TAIL):
+            return _constant(_Cost(steps=3, depth=3))
         case Seq(items):
-            ways, steps, depth = 1.0, 0.0, 0.0
-            for item in items:
-                cost = _cost(item, length)
-                steps = min(steps + ways * cost.steps, _HUGE)
-                ways = min(ways * cost.ways, _HUGE)
-                depth += cost.depth
-            return _Cost(ways, steps, depth)
+            return _seq_cost([_cost(item) for item in items if not isinstance(item, Chars)])
         case Alt(options):
-            costs = [_cost(option, length) for option in options]
-            each = [cost.ways for cost in costs]
-            return _Cost(
-                max(each) if _is_exclusive(options) else min(sum(each), _HUGE),
-                sum(cost.steps + 1 for cost in costs),
-                1 + max(cost.depth for cost in costs),
-            )
+            return _alt_cost(list(map(_cost, options)), exclusive=_is_exclusive(options))
         case Atomic(body):
-            cost = _cost(body, length)
-            return _Cost(1, cost.steps + 1, cost.depth + 1)
+            inside = _cost(body)
+
+            def atomic(length: int) -> _Cost:
+                once = inside(length)
+                return _Cost(1, once.steps + 1, once.depth + 1)
+
+            return atomic
         case Repeat(Chars(), low, high):
             if low == high:
-                return _Cost()
-            ways = 1 if node.possessive else min(length, length if high is None else high - low) + 1
-            return _Cost(ways, ways, 1)
+                return _constant(_FREE)
+            if node.possessive:
+                return _constant(_Cost(1, 1, 1))
+
+            def run(length: int) -> _Cost:
+                ways = min(length, length if high is None else high - low) + 1
+                return _Cost(ways, ways, 1)
+
+            return run
         case Repeat():
-            return _repeat_cost(node, length)
+            return _repeat_cost(node)
+        case _:
+            return _constant(_FREE)
 
 
-def _repeat_cost(node: Repeat, length: int) -> _Cost:
+def _constant(cost: _Cost) -> _CostOf:
+    return lambda _: cost
+
+
+def _seq_cost(costs: list[_CostOf]) -> _CostOf:
+    def total(length: int) -> _Cost:
+        ways, steps, depth = 1.0, 0.0, 0.0
+        for cost in costs:
+            item = cost(length)
+            steps = min(steps + ways * item.steps, _HUGE)
+            ways = min(ways * item.ways, _HUGE)
+            depth += item.depth
+        return _Cost(ways, steps, depth)
+
+    return total
+
+
+def _alt_cost(costs: list[_CostOf], *, exclusive: bool) -> _CostOf:
+    def total(length: int) -> _Cost:
+        options = [cost(length) for cost in costs]
+        ways = (max if exclusive else sum)(option.ways for option in options)
+        steps = sum(option.steps + 1 for option in options)
+        return _Cost(min(ways, _HUGE), steps, 1 + max(option.depth for option in options))
+
+    return total
+
+
+def _repeat_cost(node: Repeat) -> _CostOf:
     """The cost of repeating a group."""
-    once = _cost(node.body, length)
-    least = shortest(node.body)
-    most = length // least + 1 if least else length + 1
-    if node.high is not None:
-        most = min(most, node.high)
-    unwinds = node.possessive and node.high is None
-    depth = 3 + once.depth + node.low * (2 + once.depth) if unwinds else most * (2 + once.depth)
-    if deterministic(node.body, first(node.body)):
-        # Every character is read by one part of the body at most, and between two characters each part is tried once.
-        steps = min(most * (1 + once.steps), (length + most) * _parts(node.body))
-        ways = once.ways * (1 if node.possessive else max(most - node.low, 0) + 1)
+    body, low, high = node.body, node.low, node.high
+    inside, least, parts = _cost(body), shortest(body), _parts(body)
+    unwinds = node.possessive and high is None
+    one_reading = deterministic(body, first(body))
+
+    def total(length: int) -> _Cost:
+        once = inside(length)
+        most = length // least + 1 if least else length + 1
+        if high is not None:
+            most = min(most, high)
+        depth = 3 + once.depth + low * (2 + once.depth) if unwinds else most * (2 + once.depth)
+        if one_reading:
+            # Every character is read by one part of the body, and between two characters each part is tried once.
+            steps = min(most * (1 + once.steps), (length + most) * parts)
+            ways = once.ways * (1 if node.possessive else max(most - low, 0) + 1)
+            return _Cost(min(ways, _HUGE), min(steps, _HUGE), depth)
+        ways, steps, paths = 0.0, 0.0, 1.0
+        for count in range(most + 1):
+            ways += paths if count >= low else 0
+            steps += paths * (1 + once.steps) if count < most else 0
+            paths *= once.ways
+            if steps > _HUGE or ways > _HUGE:
+                break
         return _Cost(min(ways, _HUGE), min(steps, _HUGE), depth)
-    ways = steps = 0.0
-    paths = 1.0
-    for count in range(most + 1):
-        if count >= node.low:
-            ways += paths
-        if count < most:
-            steps += paths * (1 + once.steps)
-        paths *= once.ways
-        if steps > _HUGE or ways > _HUGE:
-            break
-    return _Cost(min(ways, _HUGE), min(steps, _HUGE), depth)
+
+    return total
 
 
 def _parts(node: Node) -> int:

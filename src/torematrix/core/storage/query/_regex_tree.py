@@ -157,6 +157,7 @@ class Repeat(msgspec.Struct, frozen=True):
     """The body at least ``low`` and at most ``high`` times (None: any number).
 
     ``lazy`` and ``possessive`` change no meaning here; they are set where they spare a backtracking engine work.
+    ``at`` is the offset of the quantifier in the pattern, while the tree is as it was written.
     """
 
     body: Node
@@ -164,6 +165,7 @@ class Repeat(msgspec.Struct, frozen=True):
     high: int | None
     lazy: bool = False
     possessive: bool = False
+    at: int = 0
 
 
 class Atomic(msgspec.Struct, frozen=True):

@@ -9,8 +9,6 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-import msgspec
-
 from ..errors import InvalidEntityError, InvalidQueryError
 from ..model.kinds import Kind, Scalar, order_key, parse_operand
 from ..model.schema import Schema
@@ -441,8 +439,3 @@ def _direction(order: object) -> bool:
         return SortOrder(order) is SortOrder.DESC  # type: ignore[arg-type]  # anything else is refused here
     except ValueError:
         raise InvalidQueryError("a sort order is SortOrder.ASC or SortOrder.DESC") from None
-
-
-def encoded_size(values: Sequence[object]) -> int:
-    """How many bytes these operands come to as JSON."""
-    return len(msgspec.json.encode(values))

@@ -31,7 +31,7 @@ from ..errors import ConfigurationError, InvalidQueryError
 from ._regex_parser import MAX_NESTING, MAX_REPEAT, parse
 from ._regex_render import ARE, PCRE, RE2, holds, render
 from ._regex_rewrite import for_backtracking, simplify
-from ._regex_safety import MAX_REACH, MINIMUM_REACH, reach
+from ._regex_safety import MAX_REACH, MINIMUM_REACH, check_loops, check_tails, reach
 from ._regex_size import check_size
 from ._regex_tree import Anchors
 from .patterns import MAX_PATTERN_BYTES, check_query_text
@@ -45,9 +45,9 @@ _RE2_MEMORY: Final = 64 << 20
 class Regex(msgspec.Struct, frozen=True):
     """A regular expression that every engine understands alike.
 
-    ``pattern`` and ``flags`` (any of ``"i"`` and ``"s"``, inline ones included) are what was asked for, ``re2``,
-    ``pcre`` and ``are`` its translations for RE2, for MongoDB and for PostgreSQL. Each is to be searched for without any
-    option. ``are`` wants an operand with ``COLLATE "C"``, and has no prefix that PostgreSQL would read as a directive.
+    ``pattern`` and ``flags`` (of ``"i"`` and ``"s"``, inline ones included) are what was asked for; ``re2``, ``pcre``
+    and ``are`` are its translations for RE2, for MongoDB and for PostgreSQL, each to be searched for without options.
+    ``are`` begins with nothing that PostgreSQL would read as a directive.
 
     ``pcre_reach`` is the length of text, in characters, up to which MongoDB's PCRE provably decides (``MAX_REACH``:
     any text). Beyond it a ``$regex`` may quietly find nothing, where ``$regexMatch`` raises.
@@ -72,9 +72,11 @@ def parse_regex(pattern: str, flags: str = "") -> Regex:
             "regular expression: the flags are i (ignore case) and s (. matches newlines)"
         )
     raw, fold, dot_all = parse(pattern, fold="i" in flags, dot_all="s" in flags)
+    check_size(raw)
+    check_tails(raw)
+    check_loops(raw)
     tree = simplify(raw)
     backtracking = for_backtracking(tree)
-    check_size(tree)
     limit = reach(backtracking)
     if not limit:
         raise InvalidQueryError(

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ...errors import ConflictError, DuplicateError, NotFoundError
-from ...model.codec import Row
+from ...model.codec import Row, json_text
 from ...model.kinds import order_key
 from ...model.schema import IndexSpec, Schema
 from ...query.conditions import Target
@@ -38,7 +38,7 @@ class TableView:
         row = row_of(self.schema, dict(document))
         if not self.schema.has_document:
             return row
-        return (*row[:-1], msgspec.json.encode(row[-1], order="sorted").decode())
+        return (*row[:-1], json_text(row[-1]))
 
     def insert(self, rows: Sequence[Row]) -> None:
         """Store new rows one after the other; the caller undoes all when one fails."""

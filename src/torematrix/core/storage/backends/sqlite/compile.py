@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from ...model.codec import json_text
 from ...model.kinds import Kind, family
 from ...model.shapes import Anything
 from ...query.conditions import (
@@ -78,7 +79,7 @@ class Sql(msgspec.Struct):
     parameters: list[Parameter] = []
     elements: int = 0
     emulated: list[str] = []
-    trigram: Callable[[Target, Condition], str | None] | None = None
+    trigram: Callable[[Sql, Target, Condition], str | None] | None = None
 
     def bind(self, value: Parameter) -> str:
         """A placeholder for the value."""
@@ -232,7 +233,7 @@ def _in(condition: In, sql: Sql, row: str) -> str:
 def _same(target: Target, value: object, sql: Sql, row: str) -> str:
     kind = "array" if isinstance(value, list) else "object"
     expression = _parenthesised(value_expression(target, row))
-    text = msgspec.json.encode(value, order="sorted").decode()
+    text = json_text(value)
     # Equal values differ in their text by ".0" at most, so this leaves few rows for the exact function.
     candidate = f"replace({expression}, '.0', '') = {sql.bind(text.replace('.0', ''))}"
     exact = f"torematrix_same({expression}, {sql.bind(text)})"
@@ -278,10 +279,7 @@ def _text(condition: TextTest | Like | Matches, sql: Sql, row: str) -> str:
         return "0"
     value = _parenthesised(value_expression(target, row))
     tests: list[str] = []
-    if sql.trigram is not None:
-        candidate = sql.trigram(target, condition)
-        if candidate is not None:
-            tests.append(candidate)
+    candidate = None if sql.trigram is None else sql.trigram(sql, target, condition)
     match condition:
         case TextTest(_, test, text):
             tests.append(_text_test(value, test, text, sql))
@@ -299,11 +297,13 @@ def _text(condition: TextTest | Like | Matches, sql: Sql, row: str) -> str:
         case Matches(_, regex):
             sql.emulated.append("the regular expression is matched by the library, row by row")
             tests.append(f"torematrix_regex({value}, {sql.bind(regex.pattern)}, {sql.bind(regex.flags)})")
+    text = _join(tests, "AND") if len(tests) > 1 else tests[0]
     guard = type_guard(target, "string", row)
     if guard is not None:
         # Functions of the library are called for strings alone.
-        return f"CASE WHEN {guard} THEN {_join(tests, 'AND') if len(tests) > 1 else tests[0]} END"
-    return _join(tests, "AND") if len(tests) > 1 else tests[0]
+        text = f"CASE WHEN {guard} THEN {text} END"
+    # In front of the guard: within CASE, SQLite would not look rows up by it.
+    return text if candidate is None else f"({candidate} AND {text})"
 
 
 def _text_test(value: str, test: TextTests, text: str, sql: Sql) -> str:

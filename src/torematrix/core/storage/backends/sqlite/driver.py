@@ -319,7 +319,7 @@ class SQLiteDriver(Driver):
     def _insert(self, operation: Insert, session: SQLiteSession | None) -> None:
         plan: TablePlan = operation.collection.plan
         rows = operation.rows
-        if session is None and len(rows) == 1 and plan.search is None:
+        if session is None and len(rows) == 1 and not plan.text_indexes:
             connection = self.pool.take_writer()
             try:
                 connection.execute(plan.insert, plan.to_native(rows[0]))
@@ -383,7 +383,7 @@ class SQLiteDriver(Driver):
         single = len(ids) == 1
         parameters = (ids[0] if single else msgspec.json.encode(ids).decode(),)
         statement = plan.delete if single else plan.delete_many
-        if session is None and single and plan.search is None:
+        if session is None and single and not plan.text_indexes:
             connection = self.pool.take_writer()
             try:
                 connection.execute(statement, parameters)
@@ -391,7 +391,7 @@ class SQLiteDriver(Driver):
             finally:
                 self.pool.give_back(connection, writes=True)
         with self.pool.writing(_given(session)) as connection:
-            if plan.search is None:
+            if not plan.text_indexes:
                 connection.execute(statement, parameters)
                 return connection.changes()
             gone = [row[0] for row in connection.execute(f"{statement} RETURNING seq", parameters)]

@@ -8,6 +8,7 @@ import apsw
 import msgspec
 
 from ...errors import ConfigurationError, DuplicateError
+from ...model.codec import json_text
 from ...model.evolution import Evolution, evolve
 from ...model.schema import Field, IndexSpec, Schema
 from ...query.operations import Collection
@@ -183,7 +184,7 @@ def _extend(connection: apsw.Connection, plan: TablePlan, evolution: Evolution) 
         if field.column not in present:
             connection.execute(f"ALTER TABLE {plan.table} ADD COLUMN {_column(field)}")
     for field in evolution.documents:
-        default = msgspec.json.encode(field.default, order="sorted").decode()
+        default = json_text(field.default)
         connection.execute(
             f"UPDATE {plan.table} SET data = json_set(data, {json_path((field.key,))}, json(?))", (default,)
         )

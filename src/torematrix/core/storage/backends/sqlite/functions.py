@@ -77,6 +77,16 @@ class _DecimalTotal:
         return None if total is None else str(total)
 
 
+def _search_totals(api: Any) -> str:
+    """The number of rows of an FTS5 table, and of the words in each of its columns, as JSON."""
+    return msgspec.json.encode([api.row_count, *map(api.column_total_size, range(api.column_count))]).decode()
+
+
+def _search_visit(api: Any, visit: Callable[[Any, int], bool], length: int) -> bool:
+    """Hands each match to the function that the search has bound."""
+    return visit(api, length)
+
+
 def register(connection: apsw.Connection) -> None:
     """Make the functions known to a connection; direct statements alone may call them, never a stored schema."""
     scalars: tuple[tuple[str, Callable[..., Any], int], ...] = (
@@ -90,3 +100,6 @@ def register(connection: apsw.Connection) -> None:
         )
     for name, aggregate in (("torematrix_fsum", _FloatTotal), ("torematrix_sum", _DecimalTotal)):
         connection.create_aggregate_function(name, aggregate, 1, flags=apsw.SQLITE_DIRECTONLY)
+    # Of these two there is no direct-only form: they give what FTS5 itself would, and call what is bound beside them.
+    connection.register_fts5_function("torematrix_totals", _search_totals)
+    connection.register_fts5_function("torematrix_visit", _search_visit)

@@ -6,7 +6,8 @@ typed column for each declared scalar, and ``data``, the JSON text of everything
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -14,10 +15,12 @@ import msgspec
 from ...model.codec import Row
 from ...model.kinds import Kind, Scalar
 from ...model.schema import Field, IndexSpec, Schema
-from ...query.conditions import Target
+from ...query.conditions import Condition, Target
 from ...query.resolve import resolve
-from .compile import key_expression, value_expression
+from .compile import Sql, key_expression, value_expression
 from .quoting import quote_name
+from .search_index import SearchIndex
+from .trigram import TrigramIndex, trigram_candidate
 
 __all__ = ["META", "TablePlan", "column_type", "index_name", "index_statement"]
 
@@ -58,7 +61,9 @@ class TablePlan:
 
     Attributes:
         table: the quoted table name.
-        search: the quoted name of the FTS5 table, or None when nothing is searchable.
+        search: the index of its words, or None when nothing is searchable.
+        text_indexes: what a write has to keep in step beside the table: that index and the substring indexes.
+        trigram_candidate: what the substring indexes know of a condition, for the compiler; None when there are none.
         select: the columns of a row, comma-separated.
         width: how many values a row has.
     """
@@ -90,6 +95,12 @@ class TablePlan:
         self.created_at = self.at[schema.created.name] if schema.created is not None else None
         self.revision_at = self.at[schema.revision.name] if schema.revision is not None else None
         self.unique = tuple(spec for spec in schema.indexes if spec.unique)
+        self.search = SearchIndex(collection, schema) if schema.searchable else None
+        trigrams = tuple(TrigramIndex(collection, schema, spec) for spec in schema.indexes if spec.substring)
+        self.text_indexes = (*((self.search,) if self.search is not None else ()), *trigrams)
+        self.trigram_candidate: Callable[[Sql, Target, Condition], str | None] | None = (
+            partial(trigram_candidate, trigrams) if trigrams else None
+        )
 
     def to_native(self, row: Row) -> Row:
         """The row with its bytes as bytes rather than hexadecimal text."""

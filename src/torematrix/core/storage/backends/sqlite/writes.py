@@ -12,7 +12,7 @@ import apsw
 import msgspec
 
 from ...errors import ConflictError, DuplicateError
-from ...model.codec import Row
+from ...model.codec import Row, json_text
 from ...query.operations import Patch
 from . import search
 from .errors import is_duplicate
@@ -47,7 +47,7 @@ def insert_rows(connection: apsw.Connection, plan: TablePlan, rows: Sequence[Row
             yield plan.to_native(row)
 
     try:
-        if plan.search is None:
+        if not plan.text_indexes:
             connection.executemany(plan.insert, native_rows() if plan.native or len(rows) > 1 else rows)
             return
         first = (
@@ -79,7 +79,7 @@ def replace_rows(
         if changed:
             native = plan.to_native(new)
             updates.append((changed, (*[native[at] for at in changed], seq)))
-            if plan.search is not None:
+            if plan.text_indexes:
                 texts.append((seq, old, new))
     at = 0
     try:
@@ -130,7 +130,8 @@ def patched(plan: TablePlan, old: Row, operation: Patch) -> Row:
             document[field.key] = value
     if document:
         stored = msgspec.json.decode(str(old[-1]), type=dict[str, msgspec.Raw])
-        values[-1] = msgspec.json.encode({**stored, **document}, order="sorted").decode()
+        changed = {key: msgspec.Raw(json_text(value).encode()) for key, value in document.items()}
+        values[-1] = msgspec.json.encode({**stored, **changed}, order="sorted").decode()
     if plan.revision_at is not None:
         stored_revision = int(old[plan.revision_at])
         base = stored_revision if operation.expected is None else operation.expected
