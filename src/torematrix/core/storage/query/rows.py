@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from ..model.codec import Row
-from ..model.kinds import order_key
+from ..model.kinds import Kind, order_key
 from ..model.schema import Schema
 from .conditions import Target
 from .evaluate import MISSING, value_at
@@ -47,6 +47,10 @@ def place_reader(schema: Schema, target: Target) -> Callable[[Row], object]:
     """The function that reads a target's value, as it sorts and compares, from a row; None where null or missing."""
     if target.column is not None:
         at = schema.columns.index(target.column)
+        scalar = target.scalar
+        if scalar is not None and scalar.kind is Kind.BOOL:
+            # A driver may give a bool as 0 or 1, as the codec allows.
+            return lambda row: None if row[at] is None else bool(row[at])
         if not target.ordered_text:
             return lambda row: row[at]
         return lambda row: None if row[at] is None else order_key(str(row[at]))
