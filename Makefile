@@ -23,7 +23,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-v
 	--no-annotate --no-emit-index-url --no-emit-find-links --no-config --quiet --custom-compile-command "make lock" \
 	$(ARGS)
 
-.PHONY: help setup test lint format types contracts twins check-twins unit unit-others quick docs lock \
+.PHONY: help setup test lint format types contracts twins check-twins unit unit-others quick docs fuzz lock \
 	clean distclean
 
 help: ## List the commands
@@ -41,6 +41,9 @@ $(READY): requirements/dev.txt pyproject.toml tools/bootstrap.sh
 .venv-%/.ready: requirements/test.txt pyproject.toml tools/bootstrap.sh | $(READY)
 	@tools/bootstrap.sh .venv-$* requirements/test.txt "$$($(BIN)/python tools/find_pythons.py --only $*)"
 	@touch $@
+
+fuzz: $(READY) ## Compare a backend with the reference on random questions and programs (ARGS=--help)
+	@$(BIN)/python tools/fuzz.py $(ARGS)
 
 lock: $(READY) ## Resolve the requirements anew (ARGS=--upgrade takes newer versions)
 	$(LOCK) requirements/dev.in --output-file requirements/dev.txt
