@@ -197,15 +197,26 @@ def _read(annotation: object, where: str, marks: tuple[object, ...]) -> Shape:
     if _TYPE_ALIAS is not None and isinstance(annotation, _TYPE_ALIAS):  # type: ignore[arg-type]
         return _read_alias(annotation, where, marks)
     container = annotation if origin is None else origin
+    if container in _MAPPINGS or (
+        isinstance(container, collections.abc.Hashable) and container in _CONTAINERS
+    ):
+        return _container(container, annotation, where, marks)
+    return _leaf(annotation, where, marks)
+
+
+def _container(container: Any, annotation: object, where: str, marks: tuple[object, ...]) -> Shape:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if any(_is_mark(mark, Naive) or _is_mark(mark, Big) for mark in marks):
+        raise ConfigurationError(
+            f"{where}: Naive() and Big() belong on the items inside, as in list[Annotated[...]]"
+        )
     if origin is tuple and arguments[-1:] != (Ellipsis,) and annotation is not getattr(typing, "Tuple"):  # noqa: B009
         return TupleOf(tuple(_item(part, where) for part in arguments))
-    if isinstance(container, collections.abc.Hashable) and container in _CONTAINERS:
-        kind, sequence = _CONTAINERS[container]
-        return ListOf(_item(arguments[0], where) if arguments else Anything(), kind, sequence)
     if container in _MAPPINGS:
         key, value = arguments or (str, Any)
         return MapOf(_map_key(key, where), _item(value, where))
-    return _leaf(annotation, where, marks)
+    kind, sequence = _CONTAINERS[container]
+    return ListOf(_item(arguments[0], where) if arguments else Anything(), kind, sequence)
 
 
 def _is_read_only(origin: object) -> bool:
@@ -230,9 +241,13 @@ def _item(annotation: object, where: str) -> Shape:
     return _read(annotation, where, ())
 
 
+def _is_mark(mark: object, marker: type[object]) -> bool:
+    return mark is marker or isinstance(mark, marker)
+
+
 def _leaf(annotation: Any, where: str, marks: tuple[object, ...]) -> Shape:
-    naive = any(isinstance(mark, Naive) or mark is Naive for mark in marks)
-    big = any(isinstance(mark, Big) or mark is Big for mark in marks)
+    naive = any(_is_mark(mark, Naive) for mark in marks)
+    big = any(_is_mark(mark, Big) for mark in marks)
     if not isinstance(annotation, type):
         raise ConfigurationError(f"{where}: {annotation!r} is not a type that can be stored")
     kind = kind_of_type(annotation)
