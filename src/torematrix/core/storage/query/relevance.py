@@ -106,7 +106,7 @@ def _occurs(term: Term, tokens: Sequence[str]) -> bool:
     first, *rest = term.words
     return any(
         token == first.token and all(word.matches(tokens[start + i]) for i, word in enumerate(rest, 1))
-        for start, token in enumerate(tokens[: len(tokens) - len(rest)])
+        for start, token in enumerate(tokens[: max(0, len(tokens) - len(rest))])
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 import threading
 from collections.abc import Callable, Generator, Iterator
 from itertools import islice
@@ -41,7 +40,7 @@ from .config import SQLiteConfig
 from .connection import connect, prepare_folder
 from .errors import is_duplicate, translate
 from .explain import explain
-from .plan import META, TablePlan
+from .plan import TablePlan
 from .pool import SQLitePool, roll_back
 from .schedule import BackupSchedule
 from .statements import count_statement, find_statement, scan_statement
@@ -108,6 +107,7 @@ class SQLiteDriver(Driver):
         self.config = config
         self.pool = SQLitePool(config)
         self._capabilities = capabilities()
+        self._cursor_key = b""
         self._opening = threading.Lock()
         self._backups: BackupSchedule | None = None
 
@@ -126,6 +126,8 @@ class SQLiteDriver(Driver):
                 connection = connect(self.config, writer=True)
                 try:
                     ensure.prepare(connection, self.config)
+                    # Read now: inside a transaction there may be no connection left to ask with.
+                    self._cursor_key = self.config.cursor_key or ensure.cursor_key(connection)
                 except BaseException:
                     connection.close(force=True)
                     raise
@@ -215,25 +217,7 @@ class SQLiteDriver(Driver):
             raise self.failed(error, "explain", operation.collection.name) from error
 
     def cursor_key(self) -> bytes:
-        if self.config.cursor_key is not None:
-            return self.config.cursor_key
-        return bytes.fromhex(self._meta("cursor_key", lambda: secrets.token_hex(32)))
-
-    def _meta(self, key: str, make: Callable[[], str]) -> str:
-        """A value of the library's own, made once for the database."""
-        query = f"SELECT value FROM {META} WHERE scope = '' AND key = ?"
-        try:
-            with self.pool.reading(None) as connection:
-                found = connection.execute(query, (key,)).fetchone()
-            if found is None and self.config.read_only:
-                return make()
-            if found is None:
-                with self.pool.writing(None) as connection:
-                    connection.execute(f"INSERT OR IGNORE INTO {META} VALUES ('', ?, ?)", (key, make()))
-                    found = connection.execute(query, (key,)).fetchone()
-        except apsw.Error as error:
-            raise self.failed(error, "metadata", None) from error
-        return str(found[0])
+        return self._cursor_key
 
     def collections(self) -> dict[str, dict[str, Any]]:
         with self._translating("collections"), self.pool.reading(None) as connection:

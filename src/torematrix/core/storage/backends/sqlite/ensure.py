@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any, Final
 
 import apsw
@@ -19,7 +20,7 @@ from .errors import is_duplicate
 from .plan import META, TablePlan, column_type, index_statement
 from .quoting import json_path, quote_name, quote_text
 
-__all__ = ["FORMAT", "check", "ensure", "prepare", "stored_schemas"]
+__all__ = ["FORMAT", "check", "cursor_key", "ensure", "prepare", "stored_schemas"]
 
 FORMAT: Final = 1
 """The version of the layout in which this library stores; a database of a newer one is refused."""
@@ -44,6 +45,7 @@ def prepare(connection: apsw.Connection, config: SQLiteConfig) -> None:
                 "(scope TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (scope, key)) STRICT, WITHOUT ROWID"
             )
             connection.execute(f"INSERT OR IGNORE INTO {META} VALUES ('', 'format', ?)", (str(FORMAT),))
+            connection.execute(f"INSERT OR IGNORE INTO {META} VALUES ('', 'cursor_key', ?)", (secrets.token_hex(32),))
             connection.execute("COMMIT")
         finally:
             if connection.in_transaction:
@@ -56,6 +58,12 @@ def prepare(connection: apsw.Connection, config: SQLiteConfig) -> None:
             "the database was written by a newer version of this library; upgrade torematrix-storage",
             backend="sqlite",
         )
+
+
+def cursor_key(connection: apsw.Connection) -> bytes:
+    """The secret of this database that signs cursors."""
+    row = connection.execute(f"SELECT value FROM {META} WHERE scope = '' AND key = 'cursor_key'").fetchone()
+    return bytes.fromhex(str(row[0])) if row is not None else secrets.token_bytes(32)
 
 
 def stored_schemas(connection: apsw.Connection) -> dict[str, dict[str, Any]]:
