@@ -59,13 +59,20 @@ class _Reader:
         source.add(0, "def decode(row):")
         source.add(1, "try:", f"    {', '.join(cells)}, = row")
         if self.otherwise is not None:
-            source.add(2, "if '%' in document:", f"    return {source.bind('escaped', self.otherwise)}(row)")
+            source.add(2, "plain = '%' not in document")
+            source.add(1, "except Exception as error:", f"    {partial}.refuse(row, error)")
+            source.add(
+                1,
+                "if not plain:",
+                f"    return {source.bind('escaped', self.otherwise)}(row)",
+                "try:",
+                "    pass",
+            )
         for field in schema.columns:
             self._column(field)
         if schema.has_document and self.json:
             source.add(2, f"document = {source.bind('json', json_document)}(document)")
-        if schema.documents:
-            self._documents(partial)
+        self._documents()
         if schema.extras:
             declared = source.bind("declared", frozenset(field.key for field in schema.documents))
             rest = source.bind("extras", _extras)
@@ -73,8 +80,12 @@ class _Reader:
                 2,
                 f"extras = {rest}(document, {declared}) if len(document) > {len(schema.documents)} else {{}}",
             )
+        # The constructor runs outside of the try: what it raises is the class's own.
+        source.add(1, "except KeyError:", "    pass")
         source.add(1, "except Exception as error:", f"    {partial}.refuse(row, error)")
+        source.add(1, "else:")
         self._construct()
+        source.add(1, f"return {partial}(row)")
         reader: Callable[[tuple[Any, ...]], Any] = source.compile("decode")
         return reader
 
@@ -95,16 +106,13 @@ class _Reader:
         else:
             source.add(2, f"{local} = {expression}")
 
-    def _documents(self, partial: str) -> None:
+    def _documents(self) -> None:
         source = self.source
-        source.add(2, "try:")
         for field in self.schema.documents:
-            source.add(3, f"{self.locals[field.name]} = document[{field.key!r}]")
-        source.add(2, "except KeyError:", f"    return {partial}(row)")
-        for field in self.schema.documents:
+            local = self.locals[field.name]
+            source.add(2, f"{local} = document[{field.key!r}]")
             decode = decoder(field.shape, escaped=self.escaped)
             if decode is not None:
-                local = self.locals[field.name]
                 call = f"{local} = {source.bind('decode', decode)}({local})"
                 source.add(2, *([f"if {local} is not None:", f"    {call}"] if field.nullable else [call]))
 
@@ -131,9 +139,9 @@ class _Reader:
             arguments.append("**extras")
         call = f"{source.bind('cls', record.cls)}({', '.join(arguments)})"
         if later:
-            source.add(1, f"made = {call}", *later, "return made")
+            source.add(2, f"made = {call}", *later, "return made")
         else:
-            source.add(1, f"return {call}")
+            source.add(2, f"return {call}")
 
 
 class _Members(dict[Any, Any]):
@@ -213,10 +221,13 @@ class _Partial:
             ) from error
 
     def refuse(self, row: tuple[Any, ...], error: Exception) -> NoReturn:
-        """Raise InvalidEntityError, naming the field that cannot be read."""
-        if isinstance(error, InvalidEntityError):
-            raise error
-        self._values(row)
+        """Raise InvalidEntityError, naming the field that cannot be read where it is one."""
+        try:
+            self._values(row)
+        except InvalidEntityError:
+            raise
+        except Exception:  # noqa: BLE001, S110 - the row as a whole is damaged, which the first error says best
+            pass
         raise InvalidEntityError(
             f"a stored {self._schema.entity_class.__name__} does not fit its declaration; migrate the data"
         ) from error

@@ -8,6 +8,7 @@ every other name or value is bound to a generated name.
 
 from __future__ import annotations
 
+import itertools
 import keyword
 import linecache
 from typing import Any
@@ -20,6 +21,9 @@ def attribute(owner: str, name: str) -> str:
     if name.isidentifier() and not keyword.iskeyword(name):
         return f"{owner}.{name}"
     return f"getattr({owner}, {name!r})"
+
+
+_numbers = itertools.count(1)
 
 
 class Source:
@@ -43,7 +47,7 @@ class Source:
     def compile(self, function: str) -> Any:
         """The function of that name."""
         text = "\n".join(self._lines) + "\n"
-        filename = f"<generated {self._title}>"
+        filename = f"<generated {self._title} {next(_numbers)}>"
         namespace = dict(self.names)
         exec(compile(text, filename, "exec"), namespace)  # noqa: S102 - the module's docstring says why and how
         # Tracebacks and debuggers then show the generated lines.

@@ -139,7 +139,9 @@ class _Writer:
             self.source.add(2, f"{local} = 1")
             return
         self._test(field, local, "if", nullable=False)
-        self.source.add(2, f"{local} += 1")
+        refuse = self.source.bind("refuse", _refuse_revision)
+        self.source.add(2, f"{local} += 1", f"if {local} > {INT64_MAX}:")
+        self.source.add(3, f"at = {field.name!r}", f"{refuse}()")
 
     def _test(self, field: Field, local: str, word: str, *, nullable: bool | None = None) -> None:
         """The inline test of a value, begun with if or elif, and what happens to one that does not pass it."""
@@ -234,6 +236,10 @@ def _refuse_class(entity: object, cls: type) -> NoReturn:
 
 def _refuse_missing_id() -> NoReturn:
     raise InvalidEntityError("the entity has no id; only one that was stored can be replaced")
+
+
+def _refuse_revision() -> NoReturn:
+    raise InvalidEntityError("the revision has no successor within 64 bits")
 
 
 def _refuse_unset(error: AttributeError, cls: type) -> NoReturn:

@@ -24,27 +24,30 @@ class _Clock:
     run ahead of the clock instead of repeating.
     """
 
-    __slots__ = ("count", "lock", "millisecond", "prefix", "random")
+    __slots__ = ("count", "end", "lock", "millisecond", "prefix", "random")
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.random = Random(os.urandom(32)).getrandbits  # noqa: S311 - ids are unique, not secret
         self.millisecond = 0
+        self.end = 0  # when the millisecond is over, in nanoseconds
         self.count = 0
         self.prefix = ""
 
     def next(self) -> str:
         with self.lock:
-            millisecond = time.time_ns() // 1_000_000
+            moment = time.time_ns()
             count = self.count + 1 + self.random(_STEP_BITS)
-            if millisecond > self.millisecond or count >> _COUNT_BITS:
-                count = self._turn(millisecond)
+            if moment >= self.end or count >> _COUNT_BITS:
+                count = self._turn(moment // 1_000_000)
             self.count = count
-            return f"{self.prefix}{count:012x}"
+            prefix = self.prefix
+        return prefix + count.to_bytes(_COUNT_BITS // 8, "big").hex()
 
     def _turn(self, millisecond: int) -> int:
         """Begin another millisecond: its text, with the version, the variant and 26 fixed random bits."""
         self.millisecond = millisecond = max(millisecond, self.millisecond + 1)
+        self.end = (millisecond + 1) * 1_000_000
         stamp = f"{millisecond:012x}"
         fixed = f"7{self.random(12):03x}-{0x8000 | self.random(14):04x}"
         self.prefix = f"{stamp[:8]}-{stamp[8:]}-{fixed}-"
