@@ -72,8 +72,10 @@ class SQLitePool:
         locked = self._write_lock.acquire(timeout=self.config.busy_timeout)
         try:
             self._spare.clear()
-            for connection in list(self._all):
-                connection.interrupt()
+            # The writer last: who closes last moves the WAL into the file, unless it may not write or was interrupted.
+            for connection in sorted(self._all, key=lambda connection: connection is self._writer):
+                if connection is not self._writer or not locked:
+                    connection.interrupt()
                 connection.close(force=True)
             self._writer = None
         finally:
