@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import decimal
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from ..errors import InvalidQueryError
-from ..model.kinds import Kind, Scalar, decode_scalar, parse_ordered
+from ..model.kinds import CanonicalScalar, Kind, Scalar, decode_scalar, parse_ordered
 from ..model.schema import Schema
-from .operations import AggregateFunction, Measure
+from .operations import AggregateFunction, Measure, Partial, Total
 from .resolve import sortable
 
 __all__ = [
@@ -58,8 +58,9 @@ class Sum(msgspec.Struct, frozen=True):
 
 
 class Avg(msgspec.Struct, frozen=True):
-    """The average of the values that are not null: a float of ints and floats, a Decimal (34 digits) of Decimals, a
-    timedelta of timedeltas; None for an empty group.
+    """The average of the values that are not null; None for an empty group.
+
+    A float of ints and floats, a Decimal (34 digits) of Decimals, a timedelta of timedeltas.
     """
 
     field: str
@@ -109,17 +110,17 @@ def measure_of(schema: Schema, asked: object) -> Measure:
     return Measure(function, target)
 
 
-def exact_sum(kind: Kind, values: Iterable[object]) -> tuple[object, int]:
+def exact_sum(kind: Kind, values: Iterable[CanonicalScalar]) -> tuple[Total | None, int]:
     """The exact total of canonical values, none of them null, and how many there were; (None, 0) of none."""
     count = 0
 
-    def counted() -> Iterable[object]:
+    def counted() -> Iterator[CanonicalScalar]:
         nonlocal count
         for value in values:
             count += 1
             yield value
 
-    total: object
+    total: Total
     if kind is Kind.FLOAT:
         total = _fsum(counted())
     elif kind is Kind.DECIMAL:
@@ -133,7 +134,7 @@ def exact_sum(kind: Kind, values: Iterable[object]) -> tuple[object, int]:
     else:
         total = sum(
             int(parse_ordered(str(value), kind)) if kind is Kind.BIGINT else int(value) for value in counted()
-        )  # type: ignore[call-overload]  # canonical ints
+        )
     return (total, count) if count else (None, 0)
 
 
@@ -185,14 +186,14 @@ class FloatSum:
             raise InvalidQueryError("the sum is beyond the largest float") from None
 
 
-def _fsum(values: Iterable[object]) -> float:
+def _fsum(values: Iterable[CanonicalScalar]) -> float:
     total = FloatSum()
     for value in values:
-        total.add(value)  # type: ignore[arg-type]  # canonical floats
+        total.add(float(value))
     return total.total()
 
 
-def accumulate(measure: Measure, values: Iterable[object]) -> object:
+def accumulate(measure: Measure, values: Iterable[CanonicalScalar | None]) -> Partial:
     """The partial result of a measure over the canonical values of a group, nulls among them."""
     present = (value for value in values if value is not None)
     function, target = measure.function, measure.target
@@ -207,18 +208,19 @@ def accumulate(measure: Measure, values: Iterable[object]) -> object:
         return exact_sum(scalar.kind, present)
     # An ordered text as a whole orders by value, then by digits: of 1.0 and 1.00 every engine picks the same one.
     choose = min if function is AggregateFunction.MIN else max
-    return choose(present, default=None)  # type: ignore[type-var]  # values of one kind compare
+    comparable: Iterable[Any] = present  # values of one kind compare
+    return choose(comparable, default=None)
 
 
-def finish(measure: Measure, partial: object) -> object:
+def finish(measure: Measure, partial: Partial) -> object:
     """What the caller gets for a partial result."""
     function, target = measure.function, measure.target
     scalar = target.scalar if target is not None else None
     if function is AggregateFunction.COUNT or scalar is None:
         return partial
-    if function in (AggregateFunction.MIN, AggregateFunction.MAX):
-        return None if partial is None else decode_scalar(scalar, partial)  # type: ignore[arg-type]  # canonical
-    total, count = partial  # type: ignore[misc]  # a pair, see the module's theory
+    if not isinstance(partial, tuple):  # the smallest or largest value
+        return None if partial is None else decode_scalar(scalar, partial)
+    total, count = partial
     if total is None:
         return None
     if function is AggregateFunction.AVG:
@@ -235,18 +237,17 @@ def _timedelta(microseconds: int) -> timedelta:
         raise InvalidQueryError("the sum is beyond the largest timedelta") from None
 
 
-def _average(scalar: Scalar, total: object, count: int) -> object:
+def _average(scalar: Scalar, total: Total, count: int) -> object:
     if isinstance(total, Decimal):
         return _QUOTIENT.divide(total, Decimal(count))
     if isinstance(total, float):
         return total / count
-    exact = int(total)  # type: ignore[call-overload]  # an exact int
     if scalar.kind is Kind.TIMEDELTA:
-        return timedelta(microseconds=round_half_even(exact, count))
+        return timedelta(microseconds=round_half_even(total, count))
     try:
-        return exact / count  # correctly rounded, whatever the size
+        return total / count  # correctly rounded, whatever the size
     except OverflowError:
-        return _QUOTIENT.divide(Decimal(exact), Decimal(count))
+        return _QUOTIENT.divide(Decimal(total), Decimal(count))
 
 
 def round_half_even(total: int, count: int) -> int:

@@ -12,7 +12,7 @@ import enum
 
 import msgspec
 
-from ..model.kinds import Kind, Scalar
+from ..model.kinds import Canonical, Kind, Scalar
 from ..model.schema import Field
 from ..model.shapes import Shape
 from .paths import Step
@@ -143,14 +143,14 @@ class Same(msgspec.Struct, frozen=True):
     """Deeply equal to this list or dict."""
 
     target: Target
-    value: list[object] | dict[str, object]
+    value: list[Canonical] | dict[str, Canonical]
 
 
 class HasElement(msgspec.Struct, frozen=True):
     """A list with an element deeply equal to this value (None is the element null)."""
 
     target: Target
-    value: object
+    value: Canonical
     ordered_text: bool = False
 
 

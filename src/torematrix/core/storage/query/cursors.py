@@ -15,7 +15,7 @@ import enum
 import hashlib
 import hmac
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import msgspec
 
@@ -80,9 +80,10 @@ def _plain(value: object) -> object:
         fields = (getattr(value, name) for name in type(value).__struct_fields__)
         return [type(value).__name__, *map(_plain, fields)]
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [_plain(item) for item in cast("Sequence[object]", value)]
     if isinstance(value, dict):
-        return [[key, _plain(value[key])] for key in sorted(value)]
+        entries = cast("dict[str, object]", value)
+        return [[key, _plain(entries[key])] for key in sorted(entries)]
     return value
 
 
@@ -132,7 +133,7 @@ def flipped(sort: Sequence[SortKey]) -> tuple[SortKey, ...]:
 
 
 def segments_after(sort: Sequence[SortKey], values: Sequence[ScalarValue | None]) -> list[Condition]:
-    """Conditions whose matches, one condition after the other and each in ``sort`` order, are the rows behind these values.
+    """Conditions whose matches are the rows behind these values: one after the other, each in ``sort`` order.
 
     They are apart where the first key passes between null and not null, because an index range cannot cross there.
     """

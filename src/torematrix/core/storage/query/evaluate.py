@@ -6,11 +6,12 @@ order. Clarity comes before speed here: this module is what the engines are meas
 
 from __future__ import annotations
 
+import enum
 import operator
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeAlias
 
-from ..model.kinds import order_key
+from ..model.kinds import Canonical, order_key
 from .conditions import (
     All,
     Compare,
@@ -26,6 +27,7 @@ from .conditions import (
     Matches,
     Not,
     Same,
+    ScalarValue,
     Some,
     Target,
     TextTest,
@@ -37,6 +39,7 @@ from .patterns import like_matcher
 from .regex import regex_matcher
 
 __all__ = [
+    "MISSING",
     "Document",
     "Predicate",
     "SortPlace",
@@ -48,20 +51,21 @@ __all__ = [
     "value_at",
 ]
 
-Document: TypeAlias = Mapping[str, object]
-Predicate: TypeAlias = Callable[[object], bool]
-Test: TypeAlias = Callable[[object], bool]
-SortPlace: TypeAlias = tuple[int, object]
 
-
-class _Missing:
+class Missing(enum.Enum):
     """What stands where nothing does."""
 
+    MISSING = "missing"
 
-MISSING: Final = _Missing()
+
+MISSING: Final = Missing.MISSING
+Document: TypeAlias = dict[str, Canonical]
+Predicate: TypeAlias = "Callable[[Canonical | Missing], bool]"
+# Values of one place are of one kind, so they compare; that is more than a type can say.
+SortPlace: TypeAlias = tuple[int, Any]
 
 
-def kind_of(value: object) -> str:
+def kind_of(value: Canonical | Missing) -> str:
     """One of null, bool, number, string, list, dict; ``missing`` where there is no value."""
     if value is None:
         return "null"
@@ -76,7 +80,7 @@ def kind_of(value: object) -> str:
     return "list" if isinstance(value, list) else "dict"
 
 
-def same(left: object, right: object) -> bool:
+def same(left: Canonical | Missing, right: Canonical | Missing) -> bool:
     """Deep equality: kinds are never equal across, 1 is 1.0, the order of keys is irrelevant."""
     kind = kind_of(left)
     if kind != kind_of(right):
@@ -88,7 +92,7 @@ def same(left: object, right: object) -> bool:
     return bool(left == right)
 
 
-def value_at(root: object, steps: Sequence[Step]) -> object:
+def value_at(root: Canonical | Missing, steps: Sequence[Step]) -> Canonical | Missing:
     """The value that these steps, none of them a wildcard, lead to; ``MISSING`` where they lead nowhere."""
     value = root
     for step in steps:
@@ -101,7 +105,7 @@ def value_at(root: object, steps: Sequence[Step]) -> object:
     return value
 
 
-_COMPARE: Final[dict[Comparison, Callable[[object, object], bool]]] = {
+_COMPARE: Final[dict[Comparison, Callable[[Any, Any], bool]]] = {
     Comparison.EQ: operator.eq,
     Comparison.LT: operator.lt,
     Comparison.LE: operator.le,
@@ -133,14 +137,14 @@ def predicate(condition: Condition) -> Predicate:
             return _at(condition.target, _test(condition))
 
 
-def _at(target: Target, test: Test) -> Predicate:
+def _at(target: Target, test: Predicate) -> Predicate:
     steps = target.steps
     return lambda root: test(value_at(root, steps))
 
 
 def _test(
     condition: IsNull | Exists | Compare | In | Same | HasElement | TextTest | Like | Matches,
-) -> Test:
+) -> Predicate:
     match condition:
         case IsNull():
             return lambda value: value is None or value is MISSING
@@ -174,25 +178,25 @@ _TEXT: Final[dict[TextTests, Callable[[str], Callable[[str], bool]]]] = {
 }
 
 
-def _strings(test: Callable[[str], bool]) -> Test:
+def _strings(test: Callable[[str], bool]) -> Predicate:
     return lambda value: isinstance(value, str) and test(value)
 
 
-def _compare(compares: Callable[[object, object], bool], operand: object, ordered_text: bool) -> Test:
+def _compare(compares: Callable[[Any, Any], bool], operand: ScalarValue, ordered_text: bool) -> Predicate:
     kind = kind_of(operand)
     if ordered_text:
         return lambda value: isinstance(value, str) and compares(order_key(value), operand)
     return lambda value: kind_of(value) == kind and compares(value, operand)
 
 
-def _in(operands: Sequence[object], ordered_text: bool) -> Test:
+def _in(operands: Sequence[ScalarValue], ordered_text: bool) -> Predicate:
     kind, members = kind_of(operands[0]), frozenset(operands)
     if ordered_text:
         return lambda value: isinstance(value, str) and order_key(value) in members
     return lambda value: kind_of(value) == kind and value in members
 
 
-def sort_place(root: object, target: Target) -> SortPlace:
+def sort_place(root: Document, target: Target) -> SortPlace:
     """What to compare to order documents by this target: null and missing come before every value."""
     value = value_at(root, target.steps)
     if value is None or value is MISSING:
@@ -206,11 +210,11 @@ def order(documents: list[Document], sort: Sequence[SortKey]) -> list[Document]:
     for key in reversed(sort):
         target = key.target
 
-        def place(root: Document, target: Target = target) -> tuple[int, object]:
+        def place(root: Document, target: Target = target) -> SortPlace:
             return sort_place(root, target)
 
         # Sorting is stable in both directions, so the last key is applied first.
-        ordered = sorted(ordered, key=place, reverse=key.descending)  # type: ignore[arg-type]  # places of one target compare
+        ordered = sorted(ordered, key=place, reverse=key.descending)
     return ordered
 
 

@@ -109,7 +109,7 @@ class Expression:
         raise TypeError("combine filters with & | ~ (and parentheses), not with and, or, not")
 
 
-class QueryFilter(msgspec.Struct, Expression, frozen=True):  # type: ignore[misc]  # a Struct beside a plain mixin
+class QueryFilter(msgspec.Struct, Expression, frozen=True):
     """One predicate: a field path, an operator and its operand.
 
     ``is_null`` and ``exists`` take True or False, ``between`` a pair, ``in`` and ``not_in`` a list, a tuple or a set.
@@ -120,19 +120,19 @@ class QueryFilter(msgspec.Struct, Expression, frozen=True):  # type: ignore[misc
     value: object = True
 
 
-class AllOf(msgspec.Struct, Expression, frozen=True):  # type: ignore[misc]  # a Struct beside a plain mixin
+class AllOf(msgspec.Struct, Expression, frozen=True):
     """Every one of these conditions; true when there are none."""
 
     items: Sequence[Expression]
 
 
-class AnyOf(msgspec.Struct, Expression, frozen=True):  # type: ignore[misc]  # a Struct beside a plain mixin
+class AnyOf(msgspec.Struct, Expression, frozen=True):
     """At least one of these conditions; false when there are none."""
 
     items: Sequence[Expression]
 
 
-class Negation(msgspec.Struct, Expression, frozen=True):  # type: ignore[misc]  # a Struct beside a plain mixin
+class Negation(msgspec.Struct, Expression, frozen=True):
     """The complement of this condition."""
 
     item: Expression

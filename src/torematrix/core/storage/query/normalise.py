@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, cast
 
 from ..errors import InvalidEntityError, InvalidQueryError
-from ..model.kinds import Kind, Scalar, order_key, parse_operand
+from ..model.kinds import Canonical, Kind, Scalar, order_key, parse_operand
 from ..model.schema import Schema
 from ..model.shapes import Anything, ListOf, MapOf, Nullable, Record, Shape, TupleOf, Union, encoder
 from .conditions import (
@@ -85,7 +85,7 @@ class _Normaliser:
             return self.expression(filters, MAX_FILTER_DEPTH)
         if isinstance(filters, (str, bytes, Mapping)) or not isinstance(filters, Iterable):
             raise InvalidQueryError("filters are QueryFilter values, F expressions, or a list of them")
-        return all_of([self.expression(item, MAX_FILTER_DEPTH) for item in filters])
+        return all_of([self.expression(item, MAX_FILTER_DEPTH) for item in cast("Iterable[object]", filters)])
 
     def expression(self, item: object, depth: int) -> Condition:
         if depth < 0:
@@ -123,7 +123,7 @@ def _eq(target: Target, value: object) -> Condition:
     return _equal(target, _operand(target.shape, value))
 
 
-def _equal(target: Target, operand: object) -> Condition:
+def _equal(target: Target, operand: Canonical) -> Condition:
     if isinstance(operand, (list, dict)):
         _refuse_ordered_inside(target.shape)
         return Same(target, operand)
@@ -133,7 +133,7 @@ def _equal(target: Target, operand: object) -> Condition:
 def _in(target: Target, value: object) -> Condition:
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
         raise InvalidQueryError("takes a list, a tuple or a set of values")
-    given = list(value)
+    given = list(cast("Iterable[object]", value))
     scalars, branches = _in_operands(target, given)
     if sum(len(item) if isinstance(item, str) else 8 for item in scalars) > MAX_IN_BYTES:
         raise InvalidQueryError(f"its values come to more than {MAX_IN_BYTES:,} bytes; split the query")
@@ -156,7 +156,7 @@ def _in_operands(target: Target, given: list[object]) -> tuple[list[ScalarValue]
         and scalar.enum is None
         and set(map(type, given)) == {str}
     ):
-        strings: list[str] = given  # type: ignore[assignment]  # every one is a str
+        strings = cast("list[str]", given)
         parse_operand(scalar, "".join(strings))  # one check of the characters of all
         return list(strings), []
     scalars: list[ScalarValue] = []
@@ -173,7 +173,7 @@ def _in_operands(target: Target, given: list[object]) -> tuple[list[ScalarValue]
     return scalars, branches
 
 
-def _operand(shape: Shape, value: object) -> object:
+def _operand(shape: Shape, value: object) -> Canonical:
     """The canonical form of an operand that stands for a value of this shape."""
     shape, _ = strip_nullable(shape)
     match shape:
@@ -187,16 +187,17 @@ def _operand(shape: Shape, value: object) -> object:
                     continue
             raise InvalidQueryError("the value is of none of the declared types")
         case ListOf(_, container) if isinstance(value, (list, tuple, set, frozenset)):
-            return encoder(shape)(container(value))
+            rebuild = cast("Callable[[Iterable[object]], object]", container)
+            return encoder(shape)(rebuild(cast("Iterable[object]", value)))
         case TupleOf() if isinstance(value, (list, tuple)):
-            return encoder(shape)(tuple(value))
+            return encoder(shape)(tuple(cast("Iterable[object]", value)))
         case Record() if isinstance(value, dict):
-            return encoder(Anything())(value)
+            return encoder(Anything())(cast("object", value))
         case _:
             return encoder(shape)(value)
 
 
-def _compare(target: Target, comparison: Comparison, operand: object) -> Condition:
+def _compare(target: Target, comparison: Comparison, operand: Canonical) -> Condition:
     """The comparison with one canonical scalar, exact in the numbers of the column."""
     if not isinstance(operand, (str, int, float)):
         raise InvalidQueryError("takes a single value; None, lists and dicts have no order")
@@ -252,9 +253,10 @@ def _ordered(comparison: Comparison) -> Callable[[Target, object], Condition]:
 
 
 def _between(target: Target, value: object) -> Condition:
-    if not isinstance(value, (list, tuple)) or len(value) != 2:
+    pair = tuple(cast("Iterable[object]", value)) if isinstance(value, (list, tuple)) else ()
+    if len(pair) != 2:
         raise InvalidQueryError("takes a pair, (low, high)")
-    low, high = value
+    low, high = pair
     return all_of([_ordered(Comparison.GE)(target, low), _ordered(Comparison.LE)(target, high)])
 
 
@@ -292,8 +294,8 @@ def _holds_strings(target: Target) -> None:
     """Refuse a declared place where no string can stand: tests of strings would be a mistake there."""
     shape = target.shape
     members: Sequence[Shape] = shape.members if isinstance(shape, Union) else (shape,)
-    for member in members:
-        member, _ = strip_nullable(member)
+    for nullable in members:
+        member, _ = strip_nullable(nullable)
         if isinstance(member, Anything) or (isinstance(member, Scalar) and member.kind is Kind.STR):
             return
     raise InvalidQueryError("the field holds no strings")
@@ -325,8 +327,8 @@ def _contains(target: Target, value: object) -> Condition:
     members: Sequence[Shape] = shape.members if isinstance(shape, Union) else (shape,)
     branches: list[Condition] = []
     refused: InvalidQueryError | InvalidEntityError | None = None
-    for member in members:
-        member, _ = strip_nullable(member)
+    for nullable in members:
+        member, _ = strip_nullable(nullable)
         try:
             branches.extend(_contains_in(target, member, value))
         except (InvalidQueryError, InvalidEntityError) as error:
@@ -406,6 +408,9 @@ _BUILD: Final[dict[Operator, Callable[[Target, object], Condition]]] = {
 }
 
 
+_SORT_FORM: Final = "sort_by is a field name, or a list of names and (name, SortOrder) pairs"
+
+
 def sort_of(schema: Schema, sort_by: SortBy, sort_order: SortOrder | str) -> tuple[SortKey, ...]:
     """The total order asked for: the keys given, then id in the direction of the last of them.
 
@@ -413,17 +418,15 @@ def sort_of(schema: Schema, sort_by: SortBy, sort_order: SortOrder | str) -> tup
         InvalidQueryError: a key is not a declared scalar, stands twice, or a direction is none.
     """
     default = _direction(sort_order)
-    asked = [] if sort_by is None else [sort_by] if isinstance(sort_by, str) else sort_by
-    if not isinstance(asked, Iterable):
-        raise InvalidQueryError("sort_by is a field name, or a list of names and (name, SortOrder) pairs")
     keys: list[SortKey] = []
-    for item in asked:
-        if isinstance(item, str):
-            path, descending = item, default
-        elif isinstance(item, (tuple, list)) and len(item) == 2:
-            path, descending = item[0], _direction(item[1])
-        else:
-            raise InvalidQueryError("sort_by is a field name, or a list of names and (name, SortOrder) pairs")
+    for item in _sort_items(sort_by):
+        path: object = item
+        descending = default
+        if not isinstance(item, str):
+            pair = tuple(cast("Iterable[object]", item)) if isinstance(item, (tuple, list)) else ()
+            if len(pair) != 2:
+                raise InvalidQueryError(_SORT_FORM)
+            path, descending = pair[0], _direction(pair[1])
         keys.append(SortKey(sortable(schema, path, "sort"), descending))
     if len({key.target.text for key in keys}) != len(keys):
         raise InvalidQueryError("a field stands twice in sort_by")
@@ -434,8 +437,18 @@ def sort_of(schema: Schema, sort_by: SortBy, sort_order: SortOrder | str) -> tup
     return (*keys, SortKey(identity, keys[-1].descending if keys else default))
 
 
+def _sort_items(sort_by: object) -> Iterable[object]:
+    if sort_by is None:
+        return ()
+    if isinstance(sort_by, str):
+        return (sort_by,)
+    if not isinstance(sort_by, Iterable):
+        raise InvalidQueryError(_SORT_FORM)
+    return cast("Iterable[object]", sort_by)
+
+
 def _direction(order: object) -> bool:
     try:
-        return SortOrder(order) is SortOrder.DESC  # type: ignore[arg-type]  # anything else is refused here
+        return SortOrder(cast("str", order)) is SortOrder.DESC
     except ValueError:
         raise InvalidQueryError("a sort order is SortOrder.ASC or SortOrder.DESC") from None

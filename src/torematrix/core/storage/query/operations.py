@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
 from ..model.codec import Codec, Row
+from ..model.kinds import Canonical, CanonicalScalar
 from ..model.schema import Field, Schema
 from .conditions import Condition, Target
 
@@ -27,9 +29,11 @@ __all__ = [
     "FetchMany",
     "Find",
     "Found",
+    "Group",
     "Insert",
     "Measure",
     "Operation",
+    "Partial",
     "Patch",
     "Ranked",
     "Remove",
@@ -38,6 +42,7 @@ __all__ = [
     "Search",
     "SearchStatistics",
     "SortKey",
+    "Total",
     "Upsert",
 ]
 
@@ -91,8 +96,8 @@ class Insert(msgspec.Struct, frozen=True, eq=False):
 class Upsert(msgspec.Struct, frozen=True, eq=False):
     """Store a row, or replace the one of the same id: the Row as stored.
 
-    ``inserted`` is the row to store where the id is new, ``replacing`` the one where it exists; with a declared revision
-    a stale one is ConflictError.
+    ``inserted`` is the row to store where the id is new, ``replacing`` the one where it exists; with a declared
+    revision a stale one is ConflictError.
     """
 
     collection: Collection
@@ -103,8 +108,8 @@ class Upsert(msgspec.Struct, frozen=True, eq=False):
 class Replace(msgspec.Struct, frozen=True, eq=False):
     """Replace rows that exist, all or none: list of Row as stored, in the order given.
 
-    The stored created_at is kept, and so are columns and document keys the schema does not know. Where a revision is declared
-    each row carries the new one, and the stored one must be one less. NotFoundError, ConflictError.
+    The stored created_at is kept, and so are columns and document keys the schema does not know. Where a revision is
+    declared each row carries the new one, and the stored one must be one less. NotFoundError, ConflictError.
     """
 
     collection: Collection
@@ -120,8 +125,8 @@ class Patch(msgspec.Struct, frozen=True, eq=False):
 
     collection: Collection
     id: str
-    changes: tuple[tuple[Field, object], ...]
-    extras: Mapping[str, object]
+    changes: tuple[tuple[Field, Canonical], ...]
+    extras: Mapping[str, Canonical]
     expected: int | None
 
 
@@ -154,7 +159,7 @@ class Found(msgspec.Struct, frozen=True, eq=False):
 
 
 class Scan(msgspec.Struct, frozen=True, eq=False):
-    """As Find without limit, but read in batches of at most ``batch_size`` rows, from one snapshot, in bounded memory."""
+    """As Find without limit, in batches of at most ``batch_size`` rows, from one snapshot, in bounded memory."""
 
     collection: Collection
     condition: Condition
@@ -172,8 +177,9 @@ class Count(msgspec.Struct, frozen=True, eq=False):
 class Search(msgspec.Struct, frozen=True, eq=False):
     """The rows that match the query in these weighted fields and the condition, by relevance: Ranked.
 
-    The order is score descending, id ascending; ``after`` is the (score, id) to continue behind. Statistics and rows are read
-    in one snapshot; ``statistics`` are those of the first page, so that later pages score alike whatever is written meanwhile.
+    The order is score descending, id ascending; ``after`` is the (score, id) to continue behind. Statistics and rows
+    are read in one snapshot; ``statistics`` are those of the first page, so that later pages score alike whatever is
+    written meanwhile.
     """
 
     collection: Collection
@@ -188,8 +194,12 @@ class Search(msgspec.Struct, frozen=True, eq=False):
 
 
 class SearchStatistics(msgspec.Struct, frozen=True):
-    """What relevance is computed from: documents, the sum of their weighted lengths, and for each of the query's words,
-    in its order, in how many documents it stands.
+    """What relevance is computed from.
+
+    Attributes:
+        documents: how many there are.
+        length: the sum of their weighted lengths.
+        frequencies: for each of the query's words, in its order, in how many documents it stands.
     """
 
     documents: int
@@ -223,16 +233,20 @@ class Measure(msgspec.Struct, frozen=True):
 
 
 class Aggregate(msgspec.Struct, frozen=True, eq=False):
-    """One row for each group, in the order of its keys: list of (keys, values).
-
-    Keys are canonical. Values are partial results as ``aggregates.finish`` takes them.
-    """
+    """One Group for each, in the order of its keys: list of Group."""
 
     collection: Collection
     condition: Condition
     group: tuple[Target, ...]
     measures: tuple[Measure, ...]
 
+
+Total: TypeAlias = int | float | Decimal
+"""An exact sum."""
+Partial: TypeAlias = CanonicalScalar | tuple[Total | None, int] | None
+"""What ``aggregates.finish`` takes: a count, a smallest or largest value, or a total and of how many values."""
+Group: TypeAlias = tuple[tuple[CanonicalScalar | None, ...], tuple[Partial, ...]]
+"""The keys of a group, and a partial result for each measure."""
 
 Operation: TypeAlias = (
     Fetch | FetchMany | Insert | Upsert | Replace | Patch | Remove | Find | Count | Search | Aggregate

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from ..model.codec import Row
-from ..model.kinds import Kind, order_key
+from ..model.kinds import Canonical, Kind, order_key
 from ..model.schema import Schema
 from .conditions import Target
-from .evaluate import MISSING, value_at
+from .evaluate import MISSING, Document, value_at
 
-__all__ = ["document_of", "field_texts", "place_reader", "row_of", "text_reader"]
+__all__ = ["document_of", "place_reader", "row_of", "text_reader"]
 
 
-def document_part(schema: Schema, row: Row) -> dict[str, object]:
+def document_part(schema: Schema, row: Row) -> Document:
     """The part of the row that is not columns, whichever form the codec gave it."""
     if not schema.has_document:
         return {}
     part = row[len(schema.columns)]
     if isinstance(part, (str, bytes)):
-        return msgspec.json.decode(part, type=dict[str, object])
+        return msgspec.json.decode(part, type=dict[str, Any])
     return dict(part)
 
 
-def document_of(schema: Schema, row: Row) -> dict[str, object]:
+def document_of(schema: Schema, row: Row) -> Document:
     """The canonical document of a row: its columns and its document part together, by stored key."""
     document = document_part(schema, row)
     for field, value in zip(schema.columns, row, strict=False):
@@ -33,7 +34,7 @@ def document_of(schema: Schema, row: Row) -> dict[str, object]:
     return document
 
 
-def row_of(schema: Schema, document: dict[str, object]) -> Row:
+def row_of(schema: Schema, document: Document) -> Row:
     """The row of a canonical document, its document part as a dict; ``document_of`` undoes it."""
     keys = [field.key for field in schema.columns]
     columns = tuple(document.get(key) for key in keys)
@@ -43,7 +44,7 @@ def row_of(schema: Schema, document: dict[str, object]) -> Row:
     return (*columns, {key: value for key, value in document.items() if key not in taken})
 
 
-def place_reader(schema: Schema, target: Target) -> Callable[[Row], object]:
+def place_reader(schema: Schema, target: Target) -> Callable[[Row], Canonical]:
     """The function that reads a target's value, as it sorts and compares, from a row; None where null or missing."""
     if target.column is not None:
         at = schema.columns.index(target.column)
@@ -55,7 +56,7 @@ def place_reader(schema: Schema, target: Target) -> Callable[[Row], object]:
             return lambda row: row[at]
         return lambda row: None if row[at] is None else order_key(str(row[at]))
 
-    def read(row: Row) -> object:
+    def read(row: Row) -> Canonical:
         value = value_at(document_part(schema, row), target.steps)
         if value is None or value is MISSING:
             return None
@@ -73,8 +74,3 @@ def text_reader(schema: Schema, target: Target) -> Callable[[Row], str]:
         return value if isinstance(value, str) else ""
 
     return text
-
-
-def field_texts(schema: Schema, readers: dict[str, Callable[[Row], str]], row: Row) -> dict[str, str]:
-    """The text of every searchable field of a row."""
-    return {path: read(row) for path, read in readers.items()}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final, cast
+
+from typing_extensions import override
 
 from ...capability import Capabilities, Cell, Feature, Support
 from ...core._sync.port import Driver, Session
@@ -15,9 +17,10 @@ from ...core.options import Explanation, Progress, TransactionOptions
 from ...errors import ConfigurationError, StorageError, UnavailableError
 from ...model.codec import Row
 from ...model.evolution import evolve
+from ...model.kinds import CanonicalScalar
 from ...query.aggregates import accumulate
 from ...query.conditions import Condition
-from ...query.evaluate import MISSING, Document, order, predicate, sort_place, value_at
+from ...query.evaluate import MISSING, Document, SortPlace, order, predicate, sort_place, value_at
 from ...query.filters import Operator
 from ...query.operations import (
     Aggregate,
@@ -27,6 +30,7 @@ from ...query.operations import (
     FetchMany,
     Find,
     Found,
+    Group,
     Insert,
     Operation,
     Patch,
@@ -38,6 +42,7 @@ from ...query.operations import (
     SortKey,
     Upsert,
 )
+from ...query.paths import Step
 from ...query.relevance import collect_statistics, matches, scorer
 from .config import MemoryConfig
 from .table import Table, TableView
@@ -56,22 +61,27 @@ class MemorySession(Session):
         self._marks: dict[str, dict[str, int]] = {}
         self._ended = False
 
+    @override
     def savepoint(self) -> str:
         name = f"mark_{len(self._marks) + 1}"
         self._marks[name] = self._driver.marks()
         return name
 
+    @override
     def rollback_to(self, savepoint: str) -> None:
         self._driver.undo_to(self._marks[savepoint])
 
+    @override
     def release(self, savepoint: str) -> None:
         self._check_open()
 
+    @override
     def commit(self) -> None:
         self._check_open()
         self._driver.keep()
         self._end()
 
+    @override
     def rollback(self) -> None:
         if not self._ended:
             self._driver.undo_to({})
@@ -101,15 +111,18 @@ class MemoryDriver(Driver):
         self._cursor_key = config.cursor_key or secrets.token_bytes(32)
 
     @property
+    @override
     def capabilities(self) -> Capabilities:
         features = dict.fromkeys(Feature, _NATIVE)
         features.update(dict.fromkeys((Feature.BACKUP, Feature.CHECK, Feature.VACUUM), _NONE))
         return Capabilities("memory", "1", features, {operator.value: _NATIVE for operator in Operator})
 
+    @override
     def open(self) -> None:
         if self._closed:
             raise StorageError("the storage is closed", backend=self.backend)
 
+    @override
     def close(self) -> None:
         self._closed = True
         self._tables.clear()
@@ -124,7 +137,7 @@ class MemoryDriver(Driver):
             )
 
     @contextlib.contextmanager
-    def _turn(self, session: Session | None) -> Iterator[None]:
+    def _turn(self, session: Session | None) -> Generator[None]:
         """A turn of one's own, undone when it fails; within a session, the session's."""
         if session is not None:
             yield
@@ -153,6 +166,7 @@ class MemoryDriver(Driver):
         for table in self._tables.values():
             table.keep()
 
+    @override
     def ensure(self, collection: Collection) -> None:
         with self._turn(None):
             for other in self._tables:
@@ -168,8 +182,8 @@ class MemoryDriver(Driver):
                 added = {field.key: field.default for field in (*evolution.columns, *evolution.documents)}
                 if any(key in document for document in table.documents.values() for key in added):
                     raise ConfigurationError(
-                        f"a new field of {collection.name!r} has a name under which existing entities hold something already; "
-                        "write a migration: convert the field",
+                        f"a new field of {collection.name!r} has a name under which existing entities hold something "
+                        "already; write a migration: convert the field",
                         backend=self.backend,
                         collection=collection.name,
                     )
@@ -181,19 +195,22 @@ class MemoryDriver(Driver):
             self._tables[collection.name] = table
         collection.plan = view
 
+    @override
     def run(self, operation: Operation, session: Session | None) -> Any:
         try:
             with self._turn(session):
-                return _RUN[type(operation)](self, operation)
+                return self._RUN[type(operation)](self, operation)
         except StorageError as error:
             error.backend = error.backend or self.backend
             error.collection = error.collection or operation.collection.name
             raise
 
+    @override
     def begin(self, options: TransactionOptions) -> Session:
         self._take()
         return MemorySession(self)
 
+    @override
     def stream(self, operation: Scan, session: Session | None) -> Generator[list[Row], None, None]:
         view: TableView = operation.collection.plan
         with self._turn(session):
@@ -201,35 +218,43 @@ class MemoryDriver(Driver):
         for start in range(0, len(documents), operation.batch_size):
             yield [view.row(document) for document in documents[start : start + operation.batch_size]]
 
+    @override
     def native(self, session: Session) -> Any:
         return {name: table.documents for name, table in self._tables.items()}
 
+    @override
     def explain(self, operation: Operation | Scan) -> Explanation:
         name = type(operation).__name__.lower()
         return Explanation(
             self.backend, name, (), ("every entity is looked at",), uses_index=name.startswith("fetch")
         )
 
+    @override
     def cursor_key(self) -> bytes:
         return self._cursor_key
 
+    @override
     def health(self) -> dict[str, Any]:
         with self._turn(None):
             return {"backend": self.backend, "ok": True}
 
+    @override
     def collections(self) -> dict[str, dict[str, Any]]:
         with self._turn(None):
             return {name: dict(table.description or {}) for name, table in sorted(self._tables.items())}
 
+    @override
     def statistics(self) -> dict[str, Any]:
         with self._turn(None):
             return {
                 "collections": {name: {"rows": len(table.documents)} for name, table in self._tables.items()}
             }
 
+    @override
     def backup(self, path: Path, progress: Progress | None) -> dict[str, Any]:
         raise self.unsupported(Feature.BACKUP, "backup")
 
+    @override
     def translate(self, error: BaseException) -> StorageError | None:
         return None
 
@@ -302,16 +327,16 @@ class MemoryDriver(Driver):
         rows = [(hit_score, view.row(documents[key])) for hit_score, key in hits[operation.offset : end]]
         return Ranked(rows, total if operation.with_total else None, statistics)
 
-    def _aggregate(self, operation: Aggregate) -> list[tuple[tuple[object, ...], tuple[object, ...]]]:
+    def _aggregate(self, operation: Aggregate) -> list[Group]:
         view: TableView = operation.collection.plan
-        groups: dict[tuple[object, ...], list[Document]] = {}
+        groups: dict[tuple[SortPlace, ...], list[Document]] = {}
         for document in self._matching(view, operation.condition, ()):
             place = tuple(sort_place(document, target) for target in operation.group)
             groups.setdefault(place, []).append(document)
         if not operation.group:
             groups.setdefault((), [])
-        results: list[tuple[tuple[object, ...], tuple[object, ...]]] = []
-        for place in sorted(groups):  # type: ignore[type-var]  # places of one target compare
+        results: list[Group] = []
+        for place in sorted(groups):
             members = groups[place]
             # Of equal values with different digits (1.0, 1.00) the smallest text stands for the group.
             keys = tuple(
@@ -331,26 +356,26 @@ class MemoryDriver(Driver):
             results.append((keys, values))
         return results
 
+    _RUN: ClassVar[dict[type, Callable[[MemoryDriver, Any], Any]]] = {
+        Fetch: _fetch,
+        FetchMany: _fetch_many,
+        Find: _find,
+        Count: _count,
+        Insert: _insert,
+        Upsert: _upsert,
+        Replace: _replace,
+        Patch: _patch,
+        Remove: _remove,
+        Search: _search,
+        Aggregate: _aggregate,
+    }
 
-def _value(document: Document, steps: tuple[Any, ...]) -> object:
+
+def _value(document: Document, steps: tuple[Step, ...]) -> CanonicalScalar | None:
     value = value_at(document, steps)
-    return None if value is MISSING else value
+    # Groups and measures are of declared scalars.
+    return None if value is MISSING else cast("CanonicalScalar | None", value)
 
 
-def _smallest(values: list[Any]) -> object:
+def _smallest(values: list[Any]) -> CanonicalScalar | None:
     return None if values[0] is None else min(values)
-
-
-_RUN: Final[dict[type, Callable[[MemoryDriver, Any], Any]]] = {
-    Fetch: MemoryDriver._fetch,
-    FetchMany: MemoryDriver._fetch_many,
-    Find: MemoryDriver._find,
-    Count: MemoryDriver._count,
-    Insert: MemoryDriver._insert,
-    Upsert: MemoryDriver._upsert,
-    Replace: MemoryDriver._replace,
-    Patch: MemoryDriver._patch,
-    Remove: MemoryDriver._remove,
-    Search: MemoryDriver._search,
-    Aggregate: MemoryDriver._aggregate,
-}

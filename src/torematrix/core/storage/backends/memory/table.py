@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from ...errors import ConflictError, DuplicateError, NotFoundError
 from ...model.codec import Row, json_text
-from ...model.kinds import order_key
+from ...model.kinds import Canonical, order_key
 from ...model.schema import IndexSpec, Schema
 from ...query.conditions import Target
 from ...query.evaluate import MISSING, Document, kind_of, value_at
@@ -33,9 +33,9 @@ class TableView:
         self._tokens: dict[str, tuple[Document, FieldTokens]] = {}
         self._searchable = [(path, resolve(schema, path).target) for path, _ in schema.searchable]
 
-    def row(self, document: Mapping[str, Any]) -> Row:
+    def row(self, document: Document) -> Row:
         """The row of a stored document."""
-        row = row_of(self.schema, dict(document))
+        row = row_of(self.schema, document)
         if not self.schema.has_document:
             return row
         return (*row[:-1], json_text(row[-1]))
@@ -78,8 +78,8 @@ class TableView:
         document = {**old, **msgspec.json.decode(msgspec.json.encode(changes), type=dict[str, Any])}
         revision = self.schema.revision
         if revision is not None:
-            base = old[revision.key] if operation.expected is None else operation.expected
-            document[revision.key] = int(base) + 1
+            base = _revision(old[revision.key]) if operation.expected is None else operation.expected
+            document[revision.key] = base + 1
             self._check_revision(old, document)
         self._check_unique(document, "")
         self.table.put(operation.id, document)
@@ -94,22 +94,23 @@ class TableView:
             )
         return document
 
-    def _check_revision(self, old: Document, new: Mapping[str, Any]) -> None:
+    def _check_revision(self, old: Document, new: Document) -> None:
         revision = self.schema.revision
         if revision is None:
             return
-        stored, expected = int(str(old[revision.key])), int(new[revision.key]) - 1
+        stored, expected = _revision(old[revision.key]), _revision(new[revision.key]) - 1
         if stored != expected:
+            entity_id = str(new[self.schema.id.key])
             raise ConflictError(
-                f"the entity {new[self.schema.id.key]!r} of {self.table.name!r} is at revision {stored}, not {expected}; "
+                f"the entity {entity_id!r} of {self.table.name!r} is at revision {stored}, not {expected}; "
                 "nothing was changed",
-                entity_id=str(new[self.schema.id.key]),
+                entity_id=entity_id,
                 expected=expected,
                 stored=stored,
                 operation="update",
             )
 
-    def _check_unique(self, document: Mapping[str, Any], where: str) -> None:
+    def _check_unique(self, document: Document, where: str) -> None:
         for spec, targets in self._unique:
             values = _unique_values(document, targets)
             holder = self.table.holder(spec, targets, values) if values is not None else None
@@ -151,11 +152,11 @@ class Table:
     def __init__(self, name: str) -> None:
         self.name = name
         self.description: dict[str, Any] | None = None
-        self.documents: dict[str, dict[str, Any]] = {}
-        self._undo: list[tuple[str, dict[str, Any] | None]] = []
+        self.documents: dict[str, Document] = {}
+        self._undo: list[tuple[str, Document | None]] = []
         self._holders: dict[str, dict[tuple[object, ...], str]] = {}
 
-    def put(self, key: str, document: dict[str, Any]) -> None:
+    def put(self, key: str, document: Document) -> None:
         """Store a document under its id."""
         self._undo.append((key, self.documents.get(key)))
         self.documents[key] = document
@@ -201,6 +202,10 @@ class Table:
                 if held is not None:
                     known[held] = key
         return known.get(values)
+
+
+def _revision(value: Canonical) -> int:
+    return int(str(value))
 
 
 def _targets(schema: Schema, spec: IndexSpec) -> tuple[Target, ...]:
