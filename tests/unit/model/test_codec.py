@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torematrix.core.storage.errors import InvalidEntityError
-from torematrix.core.storage.model.codec import Codec
+from torematrix.core.storage.model.codec import Codec, json_text
 from torematrix.core.storage.model.ids import new_id
 from torematrix.core.storage.model.markers import Big, Index, Naive, Revision, Unique
 from torematrix.core.storage.model.names import MAX_DOCUMENT_BYTES, bson_size
@@ -513,6 +513,28 @@ def test_typed_paths_may_be_empty(year):
     codec = Codec(schema_of(dict, indexes=[Index("meta.year", int)]), json_documents=True)
     for entity in ({"meta": {"year": year}}, {"meta": []}, {"meta": "x"}, {}):
         codec.row_to_create(entity, NOW, new_id)
+
+
+def test_long_text_under_a_substring_index():
+    """A substring index has no limit of length; a kind it declares holds all the same."""
+    codec = Codec(schema_of(dict, indexes=[Index("text", str, substring=True)]), json_documents=True)
+    codec.row_to_create({"text": "x" * 5000}, NOW, new_id)
+    with pytest.raises(InvalidEntityError):
+        codec.row_to_create({"text": 5}, NOW, new_id)
+    both = [Index("text", str, substring=True), Index("text")]
+    for indexes in (both, both[::-1]):
+        codec = Codec(schema_of(dict, indexes=indexes), json_documents=True)
+        for text in (5, "x" * 5000):
+            with pytest.raises(InvalidEntityError):
+                codec.row_to_create({"text": text}, NOW, new_id)
+
+
+def test_json_text():
+    """Any canonical value is written as a document is: sorted, in UTF-8, its floats visibly floats."""
+    assert json_text({"b": [1e16, {"n": -1e22}, 1.5], "a": "é 1e16"}) == (
+        '{"a":"é 1e16","b":[10000000000000000.0,{"n":-10000000000000000000000.0},1.5]}'
+    )
+    assert json_text("1e16") == '"1e16"'
 
 
 def test_typed_floats_take_ints():

@@ -12,6 +12,7 @@ from uuid import UUID
 import attrs
 import msgspec
 import pydantic
+import pydantic.dataclasses
 import pytest
 
 from torematrix.core.storage.errors import ConfigurationError
@@ -124,6 +125,13 @@ def test_indexes():
     assert {name for name, field in by_name.items() if field.unique} == {"slug"}
 
 
+def test_a_typed_path_is_typed_in_every_index():
+    """One index that types an undeclared path does it for all."""
+    schema = schema_of(dict, indexes=[Index("kind", "year"), Index("year", int)])
+    assert schema.indexes[0].scalars == (None, Scalar(Kind.INT))
+    assert schema.indexes[0].name == schema_of(dict, indexes=[Index("kind", "year")]).indexes[0].name
+
+
 def test_searchable():
     """Marked fields with their weights; where none is marked, every str field but the id."""
     assert schema_of(Document).searchable == (("title", 3), ("body", 1))
@@ -187,6 +195,32 @@ def test_every_kind_of_class():
     described = [schema_of(cls).describe() for cls in (AsDataclass, AsStruct, AsModel, AsAttrs)]
     assert all(each == described[0] for each in described)
     assert described[0]["fields"]["n"] == {"shape": "int", "nullable": False, "column": "n", "default": 5}
+
+
+def test_pydantics_dataclasses():
+    """The defaults of a pydantic dataclass are read from its field declarations."""
+
+    @pydantic.dataclasses.dataclass
+    class Entity:
+        id: str
+        n: int = pydantic.Field(default=3, ge=0)
+        tags: list[str] = pydantic.Field(default_factory=list)
+        must: str = pydantic.Field(kw_only=True)
+
+    fields = schema_of(Entity).by_name
+    assert (fields["n"].has_default, fields["n"].default) == (True, 3)
+    assert (fields["tags"].has_default, fields["tags"].default) == (True, [])
+    assert not fields["must"].has_default
+
+
+def test_a_default_made_from_other_values():
+    """A default that only the constructor can make is no constant."""
+
+    class Model(pydantic.BaseModel):
+        id: str
+        copy_of: str = pydantic.Field(default_factory=lambda data: data["id"])
+
+    assert not schema_of(Model).by_name["copy_of"].has_default
 
 
 def test_extras():
@@ -292,6 +326,7 @@ ERRORS = [
     (entity(a=Address), {"indexes": [Index("a")]}, "only scalars"),
     (entity(a=str), {"indexes": [Index("a", name="x y")]}, "an index's name"),
     (entity(a=str, b=str), {"indexes": [Index("a", name="x"), Index("b", name="X")]}, "two indexes"),
+    (entity(a=dict), {"indexes": [Index("a.b", int), Index("a.b", str)]}, "different types"),
     (entity(a=str), {"searchable": ["b"]}, "no field 'b'"),
     (entity(a=str), {"searchable": ["a", "a"]}, "twice"),
     (entity(a=int), {"searchable": ["a"]}, "only a str"),

@@ -176,6 +176,10 @@ ROUND_TRIPS = [
     (list[Cut | Fade], [{"what": "fade", "over": 1.5}, {"what": "cut", "at": 3}]),
     (Pair, Pair(1, "r")),
     (Node | str, Node("n")),
+    (tuple[int, str] | int, (1, "a")),
+    (dict[str, int] | int, {"a.b": 1}),
+    (int | Annotated[str, "note"] | None, "x"),
+    (list[int | str | None], [None, 1, "a"]),
 ]
 
 

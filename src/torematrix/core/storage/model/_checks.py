@@ -44,8 +44,8 @@ class SizeCheck:
 class _IndexedPath(msgspec.Struct, frozen=True):
     path: str
     keys: tuple[str, ...]
-    types: tuple[type, ...]  # what an undeclared path may hold; empty where anything may stand
-    named: str
+    kind: Kind | None  # what an undeclared path may hold; None where anything may stand
+    limited: bool  # whether an index that limits the length of text covers it
 
 
 # A float may be given to an int's neighbour: 3 is a number at a path typed float; 3.0 is none at one typed int.
@@ -65,12 +65,14 @@ class DocumentCheck:
         found: dict[str, _IndexedPath] = {}
         for index in schema.indexes:
             for path, scalar in zip(index.paths, index.scalars, strict=True):
-                if path in inside or index.substring:
+                if path in inside:
                     continue
-                types = _TYPES[scalar.kind] if index.typed and scalar is not None else ()
-                label = scalar.kind.value if scalar is not None else ""
-                if path not in found or types:
-                    found[path] = _IndexedPath(path, tuple(map(escape_key, split_path(path))), types, label)
+                kind = scalar.kind if index.typed and scalar is not None else None
+                known = found.get(path)
+                if known is not None:
+                    kind = kind or known.kind
+                limited = not index.substring or (known is not None and known.limited)
+                found[path] = _IndexedPath(path, tuple(map(escape_key, split_path(path))), kind, limited)
         self._paths = tuple(found.values())
 
     def __bool__(self) -> bool:
@@ -81,12 +83,12 @@ class DocumentCheck:
             value = _at(document, indexed.keys)
             if value is None:
                 continue
-            if indexed.types and type(value) not in indexed.types:
-                kind: str = type(value).__name__
+            if indexed.kind is not None and type(value) not in _TYPES[indexed.kind]:
+                found: str = type(value).__name__
                 raise InvalidEntityError(
-                    f"the index declares {indexed.named} here, and this is {kind}", path=indexed.path
+                    f"the index declares {indexed.kind.value} here, and this is {found}", path=indexed.path
                 )
-            if isinstance(value, str):
+            if indexed.limited and isinstance(value, str):
                 try:
                     check_indexed(value)
                 except InvalidEntityError as error:

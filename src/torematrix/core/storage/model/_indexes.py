@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -17,7 +17,7 @@ from ._tree import Anything, MapOf, Nullable, Record, Shape
 from .markers import Index
 from .names import MAX_NAME_BYTES
 
-__all__ = ["IndexSpec", "index_spec", "reach", "spec_of"]
+__all__ = ["IndexSpec", "agreed", "index_spec", "reach", "spec_of"]
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TYPED_KINDS = (Kind.STR, Kind.INT, Kind.FLOAT, Kind.BOOL)
@@ -102,6 +102,33 @@ def spec_of(
             f"an index's name is ASCII letters, digits and underscores, at most {MAX_NAME_BYTES} of them: {name!r}"
         )
     return IndexSpec(name, paths, scalars, unique, substring, typed)
+
+
+def agreed(cls: type[object], specs: Sequence[IndexSpec]) -> tuple[IndexSpec, ...]:
+    """The indexes of one entity, each path typed in all of them as it is in one.
+
+    Raises ConfigurationError when two share a name, or type one path differently.
+    """
+    names: set[str] = set()
+    typed: dict[str, Scalar | None] = {}
+    for spec in specs:
+        if spec.name.casefold() in names:
+            raise ConfigurationError(f"{cls.__name__}: two indexes are named {spec.name!r}")
+        names.add(spec.name.casefold())
+        if spec.typed and typed.setdefault(spec.paths[0], spec.scalars[0]) != spec.scalars[0]:
+            raise ConfigurationError(
+                f"{cls.__name__}.{spec.paths[0]}: two indexes declare different types for it"
+            )
+    return tuple(
+        msgspec.structs.replace(
+            spec,
+            scalars=tuple(
+                typed.get(path) if scalar is None else scalar
+                for path, scalar in zip(spec.paths, spec.scalars, strict=True)
+            ),
+        )
+        for spec in specs
+    )
 
 
 def _scalar(

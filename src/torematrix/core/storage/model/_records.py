@@ -151,8 +151,11 @@ def _hints(cls: type[object]) -> dict[str, Any]:
 
 def _dataclass_members(cls: Any, hints: dict[str, Any]) -> Iterator[Member]:
     for field in dataclasses.fields(cls):
-        default = MISSING if field.default is dataclasses.MISSING else field.default
+        default: Any = MISSING if field.default is dataclasses.MISSING else field.default
         factory = None if field.default_factory is dataclasses.MISSING else field.default_factory
+        if hasattr(cls, "__pydantic_fields__"):
+            # pydantic's dataclasses keep the whole declaration where the default of a plain one stands.
+            default, factory = _pydantic_default(cls.__pydantic_fields__[field.name])
         yield Member(
             field.name,
             hints.get(field.name, Any),
@@ -206,7 +209,6 @@ def _tuple_members(cls: Any, hints: dict[str, Any]) -> Iterator[Member]:
 
 def _from_pydantic(cls: Any) -> RecordClass:
     by_name = bool(cls.model_config.get("populate_by_name") or cls.model_config.get("validate_by_name"))
-    undefined: object = getattr(sys.modules["pydantic_core"], "PydanticUndefined")  # noqa: B009 - typed nowhere
     members: list[Member] = []
     for name, field in cls.model_fields.items():
         alias = field.validation_alias if field.validation_alias is not None else field.alias
@@ -221,10 +223,7 @@ def _from_pydantic(cls: Any) -> RecordClass:
         annotation = field.annotation
         for extra in field.metadata:
             annotation = Annotated[annotation, extra]
-        factory = field.default_factory
-        if factory is not None and getattr(field, "default_factory_takes_validated_data", False):
-            factory = None
-        default = MISSING if field.default is undefined or factory is not None else field.default
+        default, factory = _pydantic_default(field)
         members.append(
             Member(
                 name,
@@ -236,6 +235,14 @@ def _from_pydantic(cls: Any) -> RecordClass:
             )
         )
     return RecordClass(cls, tuple(members), extras=cls.model_config.get("extra") == "allow")
+
+
+def _pydantic_default(field: Any) -> tuple[Any, Callable[[], object] | None]:
+    if field.default_factory is not None:
+        return MISSING, None if getattr(
+            field, "default_factory_takes_validated_data", False
+        ) else field.default_factory
+    return (MISSING if field.is_required() else field.default), None
 
 
 def _positional(cls: type[object], members: list[Member]) -> int:

@@ -11,7 +11,7 @@ import msgspec
 from ..errors import ConfigurationError, InvalidEntityError
 from ._describe import describe_shape
 from ._encoders import encoder
-from ._indexes import IndexSpec, index_spec, reach, spec_of
+from ._indexes import IndexSpec, agreed, index_spec, reach, spec_of
 from ._keys import escape_key
 from ._records import Member, RecordClass, is_record_class, record_class
 from ._scalars import Canonical, Kind, Scalar
@@ -201,7 +201,7 @@ def _schema_of(
     for name in ("created_at", "updated_at"):
         if name in fields and _timestamp(fields[name]) is not None:
             found.setdefault(spec_of((name,), (fields[name].scalar,)))
-    specs = _distinct_specs(cls, tuple(found))
+    specs = agreed(cls, tuple(found))
 
     weights = _searchable(cls, fields, marks, by_key, extras, searchable)
     final = tuple(_finished(field, specs, dict(weights)) for field in fields.values())
@@ -322,15 +322,6 @@ def _searchable(
 
 def _is_text(scalar: Scalar | None) -> bool:
     return scalar is not None and scalar.kind is Kind.STR and scalar.enum is None
-
-
-def _distinct_specs(cls: type[object], specs: tuple[IndexSpec, ...]) -> tuple[IndexSpec, ...]:
-    names: set[str] = set()
-    for spec in specs:
-        if spec.name.casefold() in names:
-            raise ConfigurationError(f"{cls.__name__}: two indexes are named {spec.name!r}")
-        names.add(spec.name.casefold())
-    return specs
 
 
 def _finished(field: Field, specs: Sequence[IndexSpec], weights: dict[str, int]) -> Field:
