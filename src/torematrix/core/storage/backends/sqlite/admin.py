@@ -15,6 +15,7 @@ from .config import Durability, SQLiteConfig
 from .connection import connect
 from .inspection import check, collections, count_rows
 from .restore import restore
+from .search_index import derived_name
 
 __all__ = ["Database", "backup", "check", "health", "restore", "statistics", "vacuum", "verify_backup"]
 
@@ -169,18 +170,12 @@ def _measure(connection: apsw.Connection, names: Collection[str]) -> dict[str, i
 
 
 def _owners(connection: apsw.Connection, names: Collection[str]) -> dict[str, str]:
-    """The collection that each table and index belongs to. The tables of a search index are named after it."""
-    searching = {
-        row[1] for row in connection.execute("PRAGMA main.table_list") if row[2] in {"virtual", "shadow"}
-    }
+    """The collection that each table and index belongs to, by name."""
     owners: dict[str, str] = {}
     for name, table in connection.execute("SELECT name, tbl_name FROM sqlite_schema WHERE rootpage > 0"):
-        if table in names:
-            owners[name] = table
-        elif table in searching:
-            fitting = [collection for collection in names if table.startswith(f"{collection}_")]
-            if fitting:
-                owners[name] = max(fitting, key=len)
+        for collection in names:
+            if table == collection or table.startswith(derived_name(collection, "")):
+                owners[name] = collection
     return owners
 
 

@@ -13,7 +13,7 @@ import contextlib
 import datetime as dt
 import importlib.metadata
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -165,7 +165,7 @@ def _check_new(path: Path, config: SQLiteConfig) -> None:
 
 
 @contextlib.contextmanager
-def _source(driver: Database) -> Iterator[apsw.Connection]:
+def _source(driver: Database) -> Generator[apsw.Connection]:
     """A connection that sees one state until the end."""
     writes = driver.config.is_memory  # which has one connection only: others wait
     connection = driver.pool.take_writer() if writes else driver.pool.take_reader()

@@ -6,8 +6,9 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Final, TypeAlias
 from urllib.parse import quote
@@ -19,7 +20,6 @@ from .errors import translate
 
 __all__ = [
     "SIDE_FILES",
-    "TEMPORARY",
     "Stopped",
     "check_stopped",
     "create_beside",
@@ -27,6 +27,7 @@ __all__ = [
     "file_digest",
     "file_errors",
     "file_uri",
+    "is_temporary",
     "publish",
     "sync_file",
     "sync_folder",
@@ -38,8 +39,7 @@ Stopped: TypeAlias = Callable[[], bool]
 SIDE_FILES: Final = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a database, and would apply to whatever stands under the database's name."""
 
-TEMPORARY: Final = ".torematrix-*.tmp"
-"""The pattern of the names of unfinished files."""
+_TEMPORARY: Final = re.compile(r"\.torematrix-[0-9a-f]{16}\.tmp", re.ASCII)
 
 _CHUNK: Final = 1024 * 1024
 _MISSING: Final = (errno.ENOENT, errno.ENOTDIR)
@@ -48,7 +48,7 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextlib.contextmanager
-def file_errors(operation: str, path: Path) -> Iterator[None]:
+def file_errors(operation: str, path: Path) -> Generator[None]:
     """Raise as ours what the file system or SQLite says while ``path`` is written or read."""
     try:
         yield
@@ -104,9 +104,14 @@ def file_uri(path: Path, **options: str) -> str:
 
 def create_beside(target: Path) -> Path:
     """A new empty file in the folder of ``target``, for this user alone until its mode is set."""
-    temporary = target.parent / TEMPORARY.replace("*", secrets.token_hex(8))
+    temporary = target.parent / f".torematrix-{secrets.token_hex(8)}.tmp"
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     return temporary
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether ``create_beside`` gave the file its name."""
+    return _TEMPORARY.fullmatch(path.name) is not None
 
 
 def discard(path: Path) -> None:

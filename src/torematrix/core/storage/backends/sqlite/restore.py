@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, Final
 
@@ -114,7 +114,7 @@ def _set_mode(path: Path, like: Path) -> None:
 
 
 @contextlib.contextmanager
-def _locked(target: Path) -> Iterator[None]:
+def _locked(target: Path) -> Generator[None]:
     """Hold the database there, if any, against everybody; what its WAL holds is in its file."""
     if not target.exists():
         yield
@@ -170,7 +170,7 @@ def _lock_damaged(target: Path) -> Callable[[], None]:
 
 
 @contextlib.contextmanager
-def _set_aside(target: Path) -> Iterator[None]:
+def _set_aside(target: Path) -> Generator[None]:
     """Take away the files beside the database; they come back when what follows fails."""
     moved: list[tuple[Path, Path]] = []
     try:

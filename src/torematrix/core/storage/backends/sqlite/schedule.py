@@ -14,7 +14,7 @@ from typing import Final
 
 from ...errors import ConfigurationError, StorageError, UnavailableError
 from .backup import MANIFEST_SUFFIX, Database, backup, manifest_path, verify_backup
-from .files import TEMPORARY, check_stopped, file_errors
+from .files import check_stopped, file_errors, is_temporary
 
 __all__ = ["BackupSchedule"]
 
@@ -164,8 +164,9 @@ class BackupSchedule:
     def _remove_abandoned(self, now: dt.datetime) -> None:
         """Remove what a process left that ended in the middle: unfinished files, and manifests without their backup."""
         before = (now - _ABANDONED).timestamp()
-        lone = [path for path in self._folder.iterdir() if self._is_lone_manifest(path)]
-        for path in (*self._folder.glob(TEMPORARY), *lone):
+        for path in list(self._folder.iterdir()):
+            if not (is_temporary(path) or self._is_lone_manifest(path)):
+                continue
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime < before:
                     path.unlink()
