@@ -183,7 +183,7 @@ ROUND_TRIPS = [
 ]
 
 
-@pytest.mark.parametrize(("annotation", "value"), ROUND_TRIPS, ids=str)
+@pytest.mark.parametrize(("annotation", "value"), ROUND_TRIPS, ids=range(len(ROUND_TRIPS)))
 def test_round_trip(annotation, value):
     """Every shape gives back the value it was given, of the same types, sharing nothing with it."""
     shape = shape_of(annotation, where="E.field")
@@ -294,7 +294,7 @@ TREES = [
 ]
 
 
-@pytest.mark.parametrize(("annotation", "shape"), TREES, ids=str)
+@pytest.mark.parametrize(("annotation", "shape"), TREES, ids=range(len(TREES)))
 def test_tree(annotation, shape):
     """Each way to write a type is one shape."""
     assert shape_of(annotation, where="E.field") == shape
@@ -380,7 +380,7 @@ CONFIGURATION_ERRORS = [
 ]
 
 
-@pytest.mark.parametrize(("annotation", "reason"), CONFIGURATION_ERRORS, ids=str)
+@pytest.mark.parametrize(("annotation", "reason"), CONFIGURATION_ERRORS, ids=range(len(CONFIGURATION_ERRORS)))
 def test_types_that_cannot_be_stored(annotation, reason):
     """A type that could not be read back is refused when it is declared, and the message says where and why."""
     with pytest.raises(ConfigurationError, match=r"E\.field|Generic|Initial|Choice") as caught:
