@@ -241,7 +241,7 @@ class _Parser:
             what = self.pattern[self.at : self.at + 1]
             if self._peek("P="):
                 raise refusal("a backreference (?P=", began)
-            if what.isalpha() or what == "-":
+            if what != "P" and (what.isalpha() or what == "-"):
                 raise refusal("flags inside the pattern (only i and s, and only at its start)", began)
             raise refusal(_GROUPS.get(what, "an extension (?"), began)
         end = self.pattern.find(">", self.at)

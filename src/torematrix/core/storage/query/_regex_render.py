@@ -26,7 +26,7 @@ from ._regex_tree import (
     complement,
 )
 
-__all__ = ["ARE", "PCRE", "RE2", "Dialect", "holds", "render"]
+__all__ = ["ARE", "PCRE", "RE2", "Dialect", "holds", "render", "varies"]
 
 _WORD: Final = "[0-9A-Z_a-z]"
 _SPECIAL: Final = frozenset("\\.^$*+?()[]{}|-&~#")
@@ -102,6 +102,19 @@ def holds(tree: Node, kind: Anchors) -> bool:
         case Repeat(body) | Atomic(body):
             return holds(body, kind)
         case Chars():
+            return False
+
+
+def varies(tree: Node) -> bool:
+    """Whether some repeat in the tree leaves its count open."""
+    match tree:
+        case Seq(parts) | Alt(parts):
+            return any(map(varies, parts))
+        case Repeat(body, low, high):
+            return low != high or varies(body)
+        case Atomic(body):
+            return varies(body)
+        case _:
             return False
 
 

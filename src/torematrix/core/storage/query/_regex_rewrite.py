@@ -48,7 +48,6 @@ __all__ = ["for_backtracking", "simplify"]
 
 # A repeat count above this has no translation for PostgreSQL, so two repeats are not merged beyond it.
 _MAX_REPEAT = 255
-_NEWLINE: CharSet = ((0x0A, 0x0A),)
 
 
 def simplify(tree: Node) -> Node:
@@ -206,10 +205,9 @@ def _coming(node: Node, after: CharSet) -> CharSet:
     match node:
         case Chars(chars):
             return chars
-        case Anchor(Anchors.END):
+        case Anchor(Anchors.END | Anchors.TAIL):
+            # Who reads on from such a place reads the last newline, and stands at the end: again such a place.
             return NOTHING
-        case Anchor(Anchors.TAIL):
-            return _NEWLINE
         case Anchor():
             return ALL
         case Seq(items):
@@ -236,7 +234,7 @@ def _gapped(items: Sequence[Node], *, last: bool) -> list[Node]:
         gap = _run(item) if isinstance(item, Repeat) and item.high is None and not item.possessive else None
         if gap is not None:
             end = index
-            while end < len(items) and _is_fixed(items[end]):
+            while end < len(items) and _length(items[end]) is not None:
                 end += 1
             target = items[index:end]
             if target and (_reads(items[end], gap[0], target) if end < len(items) else last):
@@ -245,13 +243,24 @@ def _gapped(items: Sequence[Node], *, last: bool) -> list[Node]:
     return result
 
 
-def _is_fixed(node: Node) -> bool:
-    """Whether every match of the node has the same length, and there is one way to it."""
+def _length(node: Node) -> int | None:
+    """The number of characters of every match of the node, or None where it varies."""
     match node:
-        case Chars() | Anchor() | Repeat(Chars()):
-            return not isinstance(node, Repeat) or node.low == node.high
-        case _:
-            return False
+        case Chars():
+            return 1
+        case Anchor():
+            return 0
+        case Seq(items):
+            lengths = [_length(item) for item in items]
+            return None if None in lengths else sum(length or 0 for length in lengths)
+        case Alt(options):
+            lengths = [_length(option) for option in options]
+            return lengths[0] if len(set(lengths)) == 1 else None
+        case Repeat(body, low, high):
+            length = _length(body)
+            return None if length is None or low != high else low * length
+        case Atomic(body):
+            return _length(body)
 
 
 def _reads(node: Node, gap: CharSet, target: Sequence[Node]) -> bool:

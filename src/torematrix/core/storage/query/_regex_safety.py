@@ -7,15 +7,17 @@ which backtracks, and which says "no match" when it has tried too often. So a pa
    a repeat or the next iteration may begin with the same character (``(a+)+``, ``(a|ab)*``, ``(\w+\s?)*``). These
    take a number of steps exponential in the length of the text. The test looks one character ahead, which is more
    than is needed: ``(?:foo|fob)*`` is refused too, and ``(?:fo[ob])*`` is not;
-2. what remains after ``for_backtracking`` may take more than PCRE is allowed on a text of ``MINIMUM_REACH`` characters.
+2. PCRE may need more steps than it is allowed, after ``for_backtracking``, for a text of ``MINIMUM_REACH`` characters.
 
-By the second rule, repeats that compete for the same characters multiply. One of them is linear in the text, two are
-quadratic (316 characters and more), three cubic: refused. Few patterns have as many as two, because most repeats do
-not compete: ``\w+@\w+`` and ``.*a.*b.*c`` cost one pass each (see ``_regex_rewrite``). What does compete is, for
-instance, ``^\w*a[a-f]*b\w*c``.
+By the second rule, repeats that compete for the same characters multiply. One is linear in the text, two are quadratic
+(PCRE decides on some 200 to 400 characters) and accepted unless each try is long in itself, three are cubic and
+refused; counted repeats have as many ways as they have counts. Few patterns have even two, because most repeats do not compete: ``\w+@\w+`` and ``.*a.*b.*c``
+read every character once (see ``_regex_rewrite``). Two compete in ``^.*foo[a-z]*bar.*baz$``.
 
-``reach`` is the length up to which PCRE provably answers. Beyond it MongoDB may give up, so its backend has
-to make that an error (``$regexMatch`` raises where ``$regex`` says nothing) or decide such a text itself.
+``reach`` is the length up to which PCRE surely decides; a bound, checked against MongoDB 6.0 with long hostile texts.
+A longer text may exceed what PCRE is allowed even for ``^(?:ab)*a``, and then ``$regex`` quietly says "no match":
+there MongoDB's backend has to use ``$regexMatch``, which raises, or to decide the text itself. MongoDB builds PCRE
+and, since 6.1, PCRE2 with the same limits.
 """
 
 from __future__ import annotations
@@ -56,15 +58,15 @@ __all__ = [
     "refusal",
 ]
 
-MINIMUM_REACH: Final = 256
+MINIMUM_REACH: Final = 128
 """A pattern that PCRE might not decide on a text of this many characters is refused everywhere."""
 
 MAX_REACH: Final = 1 << 24
 """More characters than any document has."""
 
-# Half of what MongoDB's PCRE is built with: 200,000 calls and 4,000 of them within each other, from one start.
-_MAX_STEPS: Final = 100_000
-_MAX_DEPTH: Final = 2_000
+# A little less than what every MongoDB builds its PCRE with: 200,000 calls from one start, 4,000 within each other.
+_MAX_STEPS: Final = 190_000
+_MAX_DEPTH: Final = 3_900
 
 _HUGE: Final = 1e15
 
@@ -277,13 +279,13 @@ def _repeat_cost(node: Repeat) -> _CostOf:
         depth = 3 + once.depth + low * (2 + once.depth) if unwinds else most * (2 + once.depth)
         if one_reading:
             # Every character is read by one part of the body, and between two characters each part is tried once.
-            steps = min(most * (1 + once.steps), (length + most) * parts)
+            steps = min(most * (2 + once.steps), (length + most) * (1 + parts)) + 2
             ways = once.ways * (1 if node.possessive else max(most - low, 0) + 1)
             return _Cost(min(ways, _HUGE), min(steps, _HUGE), depth)
-        ways, steps, paths = 0.0, 0.0, 1.0
+        ways, steps, paths = 0.0, 2.0, 1.0
         for count in range(most + 1):
             ways += paths if count >= low else 0
-            steps += paths * (1 + once.steps) if count < most else 0
+            steps += paths * (2 + once.steps) if count < most else 0
             paths *= once.ways
             if steps > _HUGE or ways > _HUGE:
                 break
@@ -300,6 +302,6 @@ def _parts(node: Node) -> int:
         case Alt(options):
             return 1 + sum(map(_parts, options))
         case Repeat(body) | Atomic(body):
-            return 1 + _parts(body)
+            return 2 + _parts(body)
         case _:
             return 1

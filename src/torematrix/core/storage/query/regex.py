@@ -29,7 +29,7 @@ import msgspec
 
 from ..errors import ConfigurationError, InvalidQueryError
 from ._regex_parser import MAX_NESTING, MAX_REPEAT, parse
-from ._regex_render import ARE, PCRE, RE2, holds, render
+from ._regex_render import ARE, PCRE, RE2, holds, render, varies
 from ._regex_rewrite import for_backtracking, simplify
 from ._regex_safety import MAX_REACH, MINIMUM_REACH, check_loops, check_tails, reach
 from ._regex_size import check_size
@@ -91,7 +91,8 @@ def parse_regex(pattern: str, flags: str = "") -> Regex:
         pattern=pattern,
         flags="i" * fold + "s" * dot_all,
         re2=re2,
-        pcre=render(backtracking, PCRE),
+        # PCRE makes repeats possessive by itself, wrongly in front of ``(?:...)?+``: b*(?:ab)?+b is not found in "bb".
+        pcre="(*NO_AUTO_POSSESS)" * varies(backtracking) + render(backtracking, PCRE),
         are=render(tree, ARE),
         pcre_reach=limit,
     )
@@ -117,6 +118,8 @@ def regex_matcher(regex: Regex) -> Callable[[str], bool]:
     search = re2.compile(regex.re2, options).search
 
     def found(text: str) -> bool:
-        return search(text) is not None
+        return (
+            search(text.encode()) is not None
+        )  # of a str, it would also work out where in the str the match is
 
     return found
