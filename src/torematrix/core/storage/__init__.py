@@ -1,7 +1,7 @@
-"""Storage of typed entities on SQLite, in memory, and on whatever else speaks the driver port: one repository, one answer.
+"""Storage of typed entities: one repository, one answer, on SQLite, in memory, and on what else speaks the driver port.
 
-The names here are the public interface. They are imported when first used, so that importing the package costs little and
-never imports a driver.
+The names here are the public interface. They are imported when first used, so that importing the package costs little
+and never imports a driver.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_HOME_OF)  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605 - a list  # pyright: ignore[reportUnsupportedDunderAll]
 __version__ = "0.1.0"
 
 

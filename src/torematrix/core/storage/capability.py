@@ -1,7 +1,7 @@
 """What an engine, in the deployment at hand, can do: natively, by emulation, or not at all.
 
-Capabilities are probed when a storage is opened. What is refused raises ``UnsupportedError`` before the engine is touched;
-what is emulated says what it costs.
+Capabilities are probed when a storage is opened. What is refused raises ``UnsupportedError`` before the engine is
+touched; what is emulated says what it costs.
 """
 
 from __future__ import annotations

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import msgspec
 
 from ..errors import InvalidEntityError, InvalidQueryError
 from ..model.codec import Row
-from ..model.kinds import Kind, decode_scalar
+from ..model.kinds import CanonicalScalar, Kind, decode_scalar
 from ..model.schema import Schema
 from ..query.aggregates import finish, measure_of
 from ..query.conditions import Condition, Target
-from ..query.filters import CursorPagination, Filters, Pagination, SearchHit
-from ..query.normalise import condition_of
-from ..query.operations import Aggregate, Collection, Search, SearchStatistics
+from ..query.filters import CursorPagination, Filters, Pagination, SearchHit, SortBy, SortOrder
+from ..query.normalise import condition_of, sort_of
+from ..query.operations import Aggregate, Collection, Group, Scan, Search, SearchStatistics
 from ..query.resolve import resolve, sortable
 from ..query.rows import text_reader
 from ..query.search import SearchQuery, parse_search
@@ -27,14 +26,13 @@ __all__ = [
     "Aggregation",
     "SearchRequest",
     "aggregation_of",
-    "check_batch_size",
-    "check_fields",
     "collect",
     "id_text",
     "id_texts",
     "limits_of",
     "named",
     "numbered",
+    "scan_of",
     "search_request",
 ]
 
@@ -70,7 +68,7 @@ def id_texts(schema: Schema, entity_ids: object) -> tuple[str, ...]:
     """These ids as they are stored, each once, without those no entity can have."""
     if isinstance(entity_ids, (str, bytes, Mapping)) or not isinstance(entity_ids, Iterable):
         raise InvalidQueryError("takes a list of ids")
-    known = dict.fromkeys(id_text(schema, entity_id) for entity_id in entity_ids)
+    known = dict.fromkeys(id_text(schema, entity_id) for entity_id in cast("Iterable[object]", entity_ids))
     return tuple(key for key in known if key is not None)
 
 
@@ -78,22 +76,22 @@ def collect(entities: object) -> list[Any]:
     """The entities as a list; a single entity or a mapping is refused."""
     if isinstance(entities, (str, bytes, Mapping)) or not isinstance(entities, Iterable):
         raise InvalidEntityError("takes a list of entities")
-    return list(entities)
+    return list(cast("Iterable[object]", entities))
 
 
 def numbered(entities: Sequence[T], encode: Callable[[T], Row]) -> tuple[Row, ...]:
     """The rows of all entities; an error says which entity it is about, counted from 1."""
     rows: list[Row] = []
-    try:
-        for entity in entities:
+    for at, entity in enumerate(entities, 1):
+        try:
             rows.append(encode(entity))
-    except InvalidEntityError as error:
-        raise InvalidEntityError(
-            f"entity {len(rows) + 1} of {len(entities)}: {error}; nothing was stored",
-            path=error.path,
-            operation=error.operation,
-            collection=error.collection,
-        ) from None
+        except InvalidEntityError as error:
+            raise InvalidEntityError(
+                f"entity {at} of {len(entities)}: {error}; nothing was stored",
+                path=error.path,
+                operation=error.operation,
+                collection=error.collection,
+            ) from None
     return tuple(rows)
 
 
@@ -117,19 +115,24 @@ def limits_of(pagination: Pagination | CursorPagination | None) -> tuple[int | N
     return pagination.limit, pagination.offset
 
 
-def check_batch_size(batch_size: object) -> int:
-    """The batch size; InvalidQueryError unless it is a sensible int."""
+def scan_of(
+    collection: Collection,
+    /,
+    filters: Filters = None,
+    sort_by: SortBy = None,
+    sort_order: SortOrder = SortOrder.ASC,
+    batch_size: int = 1000,
+) -> Scan:
+    """The operation behind a stream.
+
+    Raises:
+        InvalidQueryError: a filter or a sort key is not acceptable, or the batch size is no sensible int.
+    """
+    condition = condition_of(collection.schema, filters)
+    sort = sort_of(collection.schema, sort_by, sort_order)
     if type(batch_size) is not int or not 1 <= batch_size <= _LARGEST_BATCH:
         raise InvalidQueryError(f"batch_size is an int from 1 to {_LARGEST_BATCH:,}")
-    return batch_size
-
-
-def check_fields(build: Callable[..., object], arguments: Mapping[str, object], operation: str) -> None:
-    """Refuse arguments that the explained operation does not take."""
-    try:
-        inspect.signature(build).bind(**arguments)
-    except TypeError as error:
-        raise InvalidQueryError(f"explain({operation!r}): {error}") from None
+    return Scan(collection, condition, sort, batch_size)
 
 
 class Aggregation(msgspec.Struct, frozen=True):
@@ -139,12 +142,12 @@ class Aggregation(msgspec.Struct, frozen=True):
     keys: tuple[str, ...]
     names: tuple[str, ...]
 
-    def results(self, groups: Iterable[tuple[tuple[Any, ...], tuple[Any, ...]]]) -> list[dict[str, Any]]:
+    def results(self, groups: Iterable[Group]) -> list[dict[str, Any]]:
         """The groups as the caller gets them."""
         measures = self.operation.measures
         results: list[dict[str, Any]] = []
         for keys, values in groups:
-            result = {
+            result: dict[str, Any] = {
                 name: _key(target, key)
                 for name, target, key in zip(self.keys, self.operation.group, keys, strict=True)
             }
@@ -154,22 +157,24 @@ class Aggregation(msgspec.Struct, frozen=True):
         return results
 
 
-def _key(target: Target, key: Any) -> object:
+def _key(target: Target, key: CanonicalScalar | None) -> object:
     return None if key is None or target.scalar is None else decode_scalar(target.scalar, key)
 
 
 def aggregation_of(
     collection: Collection,
-    condition: Condition,
+    filters: Filters,
     group_by: str | Iterable[str] | None,
     measures: Mapping[str, object],
 ) -> Aggregation:
     """The aggregation asked for.
 
     Raises:
-        InvalidQueryError: a field is not a declared scalar, a measure is none, or two results have one name.
+        InvalidQueryError: a filter is not acceptable, a field is not a declared scalar, a measure is none, or two
+            results have one name.
     """
     schema = collection.schema
+    condition = condition_of(schema, filters)
     paths = (group_by,) if isinstance(group_by, str) else tuple(group_by or ())
     if not measures:
         raise InvalidQueryError("aggregate needs at least one measure, such as total=Count()")
@@ -244,7 +249,8 @@ def search_request(
         raise InvalidQueryError("a search query is a str")
     if not schema.searchable:
         raise InvalidQueryError(
-            f"nothing in {schema.entity_class.__name__} is searchable: declare a str field, or name fields with searchable=[...]",
+            f"nothing in {schema.entity_class.__name__} is searchable: declare a str field, or name fields with "
+            "searchable=[...]",
             collection=collection.name,
         )
     return SearchRequest(
@@ -252,12 +258,12 @@ def search_request(
     )
 
 
-def _searched(schema: Schema, fields: Iterable[str] | None) -> tuple[tuple[str, int], ...]:
+def _searched(schema: Schema, fields: object) -> tuple[tuple[str, int], ...]:
     if fields is None:
         return schema.searchable
     if isinstance(fields, (str, bytes)) or not isinstance(fields, Iterable):
         raise InvalidQueryError("fields is a list of field names")
-    wanted = list(fields)
+    wanted = list(cast("Iterable[object]", fields))
     weights = dict(schema.searchable)
     for name in wanted:
         if not isinstance(name, str) or name not in weights:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -52,7 +52,9 @@ def _is_shared(config: Any) -> bool:
 
 def _key(config: Any) -> tuple[str, Any]:
     path = getattr(config, "database_path", None)
-    return (os.path.abspath(path) if isinstance(path, str) else "", config)
+    if not isinstance(path, str):
+        return ("", config)
+    return (os.path.abspath(path), config)  # noqa: PTH100 - Path.resolve looks at the disk, and follows links
 
 
 def _storage(config: Any) -> Storage:
@@ -167,15 +169,16 @@ class StorageFactory:
         register(backend)
 
 
-def _config_of(config_dict: Mapping[str, object]) -> Any:
+def _config_of(config_dict: object) -> Any:
     if not isinstance(config_dict, Mapping) or "backend" not in config_dict:
         raise ConfigurationError("a configuration is a dict with the key 'backend'")
-    options = {str(name): value for name, value in config_dict.items() if name != "backend"}
-    return config_from(backend_named(config_dict["backend"]), options)
+    given = cast("Mapping[object, object]", config_dict)
+    options = {str(name): value for name, value in given.items() if name != "backend"}
+    return config_from(backend_named(given["backend"]), options)
 
 
 def _plain(value: object) -> object:
-    return value.value if hasattr(value, "value") else value
+    return getattr(value, "value", value)
 
 
 def create_sqlite_repository(
@@ -207,8 +210,12 @@ def _config_from_env() -> Any:
 def create_repository_from_env(
     entity_class: type[T], collection_name: str, **declared: Any
 ) -> StorageRepository[T]:
-    """A repository on the backend that TOREMATRIX_STORAGE_BACKEND names (SQLite when unset), at
-    TOREMATRIX_DATABASE_PATH; ``declared`` are ``indexes`` and ``searchable``.
+    """A repository on the backend that TOREMATRIX_STORAGE_BACKEND names; on SQLite where it names none.
+
+    Args:
+        entity_class: the class of the entities.
+        collection_name: the name of their collection, in the database at TOREMATRIX_DATABASE_PATH.
+        declared: ``indexes`` and ``searchable``, as ``StorageFactory.create_repository`` takes them.
 
     Raises:
         ConfigurationError: a variable is missing or not acceptable; no value is echoed.

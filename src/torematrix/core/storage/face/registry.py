@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
@@ -94,7 +94,7 @@ def register(backend: Backend) -> None:
 
 def _read_entry_points() -> None:
     """Backends that installed packages bring, each an entry point that loads a Backend."""
-    global _entry_points_read
+    global _entry_points_read  # noqa: PLW0603 - read once in a process, whatever comes of it
     if _entry_points_read:
         return
     _entry_points_read = True
@@ -163,7 +163,8 @@ def config_from(backend: Backend, options: Mapping[str, object]) -> Any:
             f"{backend.name} has no option {', '.join(map(repr, unknown))}; its options are {', '.join(known)}"
         )
     values = {
-        name: os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in options.items()
+        name: os.fspath(cast("os.PathLike[str]", value)) if isinstance(value, os.PathLike) else value
+        for name, value in options.items()
     }
     values = {
         name: value for name, value in values.items() if value is not None or known[name].default is None

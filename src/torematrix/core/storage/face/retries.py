@@ -10,7 +10,7 @@ __all__ = ["retrying"]
 
 
 def _passes(error: Exception) -> bool:
-    """Whether the failure is one that a fresh transaction may not meet: the engine's word, or a doomed transaction's cause."""
+    """Whether a fresh transaction may not meet this failure, by the engine's word or by the cause of a doomed one."""
     if isinstance(error, StorageError):
         if error.retryable:
             return True

@@ -1,13 +1,13 @@
 """Any blocking driver behind the waiting port: reads in one thread, writes and transactions in another.
 
-The thread of the writes is never waited for while somebody else holds a transaction: tasks queue in the event loop, with
-the driver's own deadline, and reads go on meanwhile.
+The thread of the writes is never waited for while somebody else holds a transaction: tasks queue in the event loop,
+with the driver's own deadline, and reads go on meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from typing import Any, Final
 
@@ -169,13 +169,13 @@ class BlockingAsyncDriver(AsyncDriver):
         own: _WaitingSession | None = session  # type: ignore[assignment]  # begin gives nothing else
         worker = self._reader if own is None else own.worker
         turn = own is None and self._shared
-        batches: Iterator[list[Row]] = self._driver.stream(operation, None if own is None else own.session)
+        batches = self._driver.stream(operation, None if own is None else own.session)
         try:
             while True:
                 if turn:
                     await self._take_turn()
                 try:
-                    batch = await worker.finish(next, batches, None)
+                    batch = await worker.finish(_next_batch, batches)
                 finally:
                     if turn:
                         self.release_turn()
@@ -183,7 +183,7 @@ class BlockingAsyncDriver(AsyncDriver):
                     return
                 yield batch
         finally:
-            await worker.finish(batches.close)  # type: ignore[attr-defined]  # a generator, by the port
+            await worker.finish(batches.close)
 
     async def ensure(self, collection: Collection) -> None:
         await self._alone(self._driver.ensure, collection)
@@ -230,3 +230,7 @@ class BlockingAsyncDriver(AsyncDriver):
 
     def translate(self, error: BaseException) -> StorageError | None:
         return self._driver.translate(error)
+
+
+def _next_batch(batches: Generator[list[Row], None, None]) -> list[Row] | None:
+    return next(batches, None)

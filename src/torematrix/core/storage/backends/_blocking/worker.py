@@ -22,8 +22,8 @@ _Outcome = tuple["asyncio.Future[Any]", Any, BaseException | None]
 class Worker:
     """One thread for blocking calls of one kind.
 
-    What has been submitted while a call ran is run next without the loop in between, and results that are ready together are
-    delivered in one wake-up: under load a call costs a fraction of a hand-over between threads.
+    What has been submitted while a call ran is run next without the loop in between, and results that are ready
+    together are delivered in one wake-up: under load a call costs a fraction of a hand-over between threads.
     """
 
     def __init__(self, name: str) -> None:
@@ -44,7 +44,7 @@ class Worker:
         return future
 
     async def finish(self, function: Callable[..., R], *arguments: Any) -> R:
-        """The call's result; when the caller is cancelled meanwhile the call ends first, then CancelledError is raised."""
+        """The call's result; where the caller is cancelled meanwhile, the call ends before CancelledError is raised."""
         future = self.submit(function, *arguments)
         return await settled(future)
 
@@ -78,7 +78,7 @@ class Worker:
                     break
                 call = following
             for loop, ready in outcomes.items():
-                try:
+                try:  # noqa: SIM105 - suppress() would cost something for every call
                     loop.call_soon_threadsafe(_deliver, ready)
                 except RuntimeError:
                     pass  # the loop was closed: nobody waits any more
@@ -89,7 +89,7 @@ def _outcome(
 ) -> _Outcome:
     try:
         return future, function(*arguments), None
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - raised where the future is awaited
         return future, None, error
 
 

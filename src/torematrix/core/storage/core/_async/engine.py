@@ -12,7 +12,7 @@ from contextlib import aclosing
 from contextvars import ContextVar
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from ...capability import Feature
 from ...errors import ConfigurationError, StorageError, TransactionError
@@ -123,7 +123,7 @@ class AsyncEngine:
             await self.driver.ensure(collection)
 
     async def stream(self, operation: Scan) -> AsyncGenerator[list[Row], None]:
-        """The rows in batches; within a transaction their collection must not be written to while the stream is open."""
+        """The rows in batches; in a transaction their collection must not be written to while the stream is open."""
         async with aclosing(self._stream(operation)) as batches:
             async for batch in batches:
                 yield batch
@@ -159,8 +159,9 @@ class AsyncEngine:
             transaction = transaction.outer
         if transaction is not None and transaction.owner != self.owner():
             raise TransactionError(
-                "this task or thread inherited a transaction that another one has open; do this work in the one that opened "
-                "it, or start the other before the transaction (to limit its time, asyncio.timeout opens no task)",
+                "this task or thread inherited a transaction that another one has open; do this work in the one that "
+                "opened it, or start the other before the transaction (to limit its time, asyncio.timeout opens no "
+                "task)",
                 backend=self.driver.backend,
             )
         return transaction
@@ -195,9 +196,9 @@ class _Root:
 class AsyncTransaction:
     """A scope: entered, it begins a transaction, or a nested part of the current one; left, it commits or rolls back.
 
-    An error from the backend inside it dooms the whole transaction, even if it is caught: what the engine has refused once
-    cannot be half-kept, and an interrupted statement may have been half-done. Leaving a doomed scope normally raises
-    TransactionError; an exception that leaves it propagates as it is.
+    An error from the backend inside it dooms the whole transaction, even if it is caught: what the engine has refused
+    once cannot be half-kept, and an interrupted statement may have been half-done. Leaving a doomed scope normally
+    raises TransactionError; an exception that leaves it propagates as it is.
     """
 
     def __init__(self, engine: AsyncEngine, options: TransactionOptions) -> None:
@@ -213,7 +214,7 @@ class AsyncTransaction:
         """Whether the transaction this scope was part of is over."""
         return self._root is None or self._root.ended
 
-    async def __aenter__(self) -> AsyncTransaction:
+    async def __aenter__(self) -> Self:
         if self._root is not None:
             raise self.error("a transaction scope is entered once; call transaction() again for another")
         engine = self.engine
@@ -275,7 +276,7 @@ class AsyncTransaction:
         try:
             for stream in list(root.streams):
                 await stream.aclose()
-        except BaseException as failure:
+        except BaseException as failure:  # noqa: BLE001 - kept: the rollback comes first
             self.doom(failure)
         if error is None and root.doomed_by is None:
             await root.session.commit()

@@ -23,8 +23,8 @@ __all__ = ["AsyncDriver", "AsyncSession"]
 class AsyncSession(Protocol):
     """One transaction on one connection.
 
-    ``commit`` and ``rollback`` end it and give the connection back, whatever happens: they run to their end even when the
-    caller is cancelled meanwhile, and no connection is handed on with an open transaction.
+    ``commit`` and ``rollback`` end it and give the connection back, whatever happens: they run to their end even when
+    the caller is cancelled meanwhile, and no connection is handed on with an open transaction.
     """
 
     async def savepoint(self) -> str:
@@ -89,7 +89,11 @@ class AsyncDriver(Protocol):
         ...
 
     async def begin(self, options: TransactionOptions) -> AsyncSession:
-        """Start a transaction. UnavailableError when no connection was free, or no lock granted, within the deadline."""
+        """Start a transaction.
+
+        Raises:
+            UnavailableError: no connection was free, or no lock granted, within the deadline.
+        """
         ...
 
     def native(self, session: AsyncSession) -> Any:
@@ -105,7 +109,11 @@ class AsyncDriver(Protocol):
         ...
 
     async def health(self) -> dict[str, Any]:
-        """A round trip to the engine: its version and what is worth knowing of its state. Raises when it does not answer."""
+        """A round trip to the engine: its version, and what is worth knowing of its state.
+
+        Raises:
+            StorageError: it does not answer.
+        """
         ...
 
     async def collections(self) -> dict[str, dict[str, Any]]:

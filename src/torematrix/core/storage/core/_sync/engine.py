@@ -13,7 +13,7 @@ from contextlib import closing
 from contextvars import ContextVar
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from ...capability import Feature
 from ...errors import ConfigurationError, StorageError, TransactionError
@@ -122,7 +122,7 @@ class Engine:
             self.driver.ensure(collection)
 
     def stream(self, operation: Scan) -> Generator[list[Row], None, None]:
-        """The rows in batches; within a transaction their collection must not be written to while the stream is open."""
+        """The rows in batches; in a transaction their collection must not be written to while the stream is open."""
         with closing(self._stream(operation)) as batches:
             for batch in batches:
                 yield batch
@@ -158,8 +158,9 @@ class Engine:
             transaction = transaction.outer
         if transaction is not None and transaction.owner != self.owner():
             raise TransactionError(
-                "this task or thread inherited a transaction that another one has open; do this work in the one that opened "
-                "it, or start the other before the transaction (to limit its time, asyncio.timeout opens no task)",
+                "this task or thread inherited a transaction that another one has open; do this work in the one that "
+                "opened it, or start the other before the transaction (to limit its time, asyncio.timeout opens no "
+                "task)",
                 backend=self.driver.backend,
             )
         return transaction
@@ -194,9 +195,9 @@ class _Root:
 class Transaction:
     """A scope: entered, it begins a transaction, or a nested part of the current one; left, it commits or rolls back.
 
-    An error from the backend inside it dooms the whole transaction, even if it is caught: what the engine has refused once
-    cannot be half-kept, and an interrupted statement may have been half-done. Leaving a doomed scope normally raises
-    TransactionError; an exception that leaves it propagates as it is.
+    An error from the backend inside it dooms the whole transaction, even if it is caught: what the engine has refused
+    once cannot be half-kept, and an interrupted statement may have been half-done. Leaving a doomed scope normally
+    raises TransactionError; an exception that leaves it propagates as it is.
     """
 
     def __init__(self, engine: Engine, options: TransactionOptions) -> None:
@@ -212,7 +213,7 @@ class Transaction:
         """Whether the transaction this scope was part of is over."""
         return self._root is None or self._root.ended
 
-    def __enter__(self) -> Transaction:
+    def __enter__(self) -> Self:
         if self._root is not None:
             raise self.error("a transaction scope is entered once; call transaction() again for another")
         engine = self.engine
@@ -274,7 +275,7 @@ class Transaction:
         try:
             for stream in list(root.streams):
                 stream.close()
-        except BaseException as failure:
+        except BaseException as failure:  # noqa: BLE001 - kept: the rollback comes first
             self.doom(failure)
         if error is None and root.doomed_by is None:
             root.session.commit()

@@ -24,8 +24,8 @@ __all__ = ["Driver", "Session"]
 class Session(Protocol):
     """One transaction on one connection.
 
-    ``commit`` and ``rollback`` end it and give the connection back, whatever happens: they run to their end even when the
-    caller is cancelled meanwhile, and no connection is handed on with an open transaction.
+    ``commit`` and ``rollback`` end it and give the connection back, whatever happens: they run to their end even when
+    the caller is cancelled meanwhile, and no connection is handed on with an open transaction.
     """
 
     def savepoint(self) -> str:
@@ -90,7 +90,11 @@ class Driver(Protocol):
         ...
 
     def begin(self, options: TransactionOptions) -> Session:
-        """Start a transaction. UnavailableError when no connection was free, or no lock granted, within the deadline."""
+        """Start a transaction.
+
+        Raises:
+            UnavailableError: no connection was free, or no lock granted, within the deadline.
+        """
         ...
 
     def native(self, session: Session) -> Any:
@@ -106,7 +110,11 @@ class Driver(Protocol):
         ...
 
     def health(self) -> dict[str, Any]:
-        """A round trip to the engine: its version and what is worth knowing of its state. Raises when it does not answer."""
+        """A round trip to the engine: its version, and what is worth knowing of its state.
+
+        Raises:
+            StorageError: it does not answer.
+        """
         ...
 
     def collections(self) -> dict[str, dict[str, Any]]:

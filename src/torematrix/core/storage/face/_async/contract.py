@@ -1,7 +1,7 @@
 """The contract every repository fulfils, on every engine.
 
-The same program gives the same answer whatever is behind it; what an engine cannot do is refused with a typed error, and
-never answered differently.
+The same program gives the same answer whatever is behind it; what an engine cannot do is refused with a typed error,
+and never answered differently.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ T = TypeVar("T")
 class AsyncRepository(ABC, Generic[T]):
     """The entities of one class in one collection.
 
-    Every write returns exactly what ``get`` would return, and never changes what it is given. Errors are ``StorageError``;
-    bad input is refused before the engine is touched.
+    Every write returns exactly what ``get`` would return, and never changes what it is given. Errors are
+    ``StorageError``; bad input is refused before the engine is touched.
 
     Attributes:
         entity_class: the class of the entities.
@@ -47,8 +47,8 @@ class AsyncRepository(ABC, Generic[T]):
     async def create(self, entity: T) -> T:
         """Store a new entity.
 
-        An id that is None or "" is filled with a UUIDv7, ``created_at`` and ``updated_at`` with the time where they are None,
-        a declared revision with 1.
+        An id that is None or "" is filled with a UUIDv7, ``created_at`` and ``updated_at`` with the time where they are
+        None, a declared revision with 1.
 
         Raises:
             DuplicateError: its id, or the value of a unique field, is there already.
@@ -157,7 +157,7 @@ class AsyncRepository(ABC, Generic[T]):
         sort_order: SortOrder = SortOrder.ASC,
         batch_size: int = 1000,
     ) -> AsyncGenerator[T, None]:
-        """The entities that match, one by one, from one snapshot and in bounded memory: ``batch_size`` are held at a time."""
+        """The entities that match, one by one, from one snapshot, in bounded memory: ``batch_size`` at a time."""
 
     @abstractmethod
     async def count(self, filters: Filters = None) -> int:
@@ -239,8 +239,8 @@ class AsyncRepository(ABC, Generic[T]):
     ) -> Any:
         """The entities in which the query is found, most relevant first; equal ones by id.
 
-        Words are all required; ``"a phrase"``, ``prefix*``, ``-word`` and ``OR`` mean what they look like, and nothing a user
-        types is an error. What is found, its score and its order are the same on every engine.
+        Words are all required; ``"a phrase"``, ``prefix*``, ``-word`` and ``OR`` mean what they look like, and nothing
+        a user types is an error. What is found, its score and its order are the same on every engine.
 
         Args:
             query: the user's text.
@@ -267,8 +267,14 @@ class AsyncRepository(ABC, Generic[T]):
 
     @abstractmethod
     async def explain(self, operation: str = "list", /, **arguments: Any) -> Explanation:
-        """What ``list``, ``count``, ``search``, ``aggregate``, ``get`` or ``stream`` with these arguments would send, and the
-        engine's plan for it; nothing is changed.
+        """What a method with these arguments would send, and the engine's plan for it; nothing is changed.
+
+        Args:
+            operation: ``list``, ``count``, ``search``, ``aggregate``, ``get`` or ``stream``.
+            arguments: those of the method, by name.
+
+        Raises:
+            InvalidQueryError: there is no such method, or it does not take the arguments.
         """
 
     @abstractmethod
@@ -289,8 +295,8 @@ class AsyncRepository(ABC, Generic[T]):
     ) -> AbstractAsyncContextManager[Any]:
         """A scope whose operations, on every repository of the same storage, happen all or not at all.
 
-        It commits when it is left normally and rolls back when an exception leaves it. Scopes nest: an inner one that an
-        exception leaves undoes just its own writes. An error of the engine inside dooms the whole transaction.
+        It commits when it is left normally and rolls back when an exception leaves it. Scopes nest: an inner one that
+        an exception leaves undoes just its own writes. An error of the engine inside dooms the whole transaction.
         """
 
     @property

@@ -5,14 +5,23 @@ from __future__ import annotations
 import builtins
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, cast, overload
 
 from ...core._async.engine import AsyncEngine, AsyncTransaction
 from ...core.options import Explanation, Isolation, TransactionOptions
-from ...errors import InvalidEntityError, InvalidQueryError, StorageError
+from ...errors import InvalidEntityError, StorageError
 from ...model.ids import new_id, now_text
 from ...query.conditions import Condition
-from ...query.filters import CursorPagination, Filters, PaginatedResult, Pagination, SortBy, SortOrder
+from ...query.filters import (
+    CursorPage,
+    CursorPagination,
+    Filters,
+    PaginatedResult,
+    Pagination,
+    SearchHit,
+    SortBy,
+    SortOrder,
+)
 from ...query.normalise import condition_of, sort_of
 from ...query.operations import (
     Collection,
@@ -22,30 +31,26 @@ from ...query.operations import (
     Find,
     Found,
     Insert,
-    Operation,
     Patch,
     Ranked,
     Remove,
     Replace,
-    Scan,
-    Search,
     SortKey,
     Upsert,
 )
 from ..arguments import (
-    Aggregation,
     SearchRequest,
     aggregation_of,
-    check_batch_size,
-    check_fields,
     collect,
     id_text,
     id_texts,
     limits_of,
     named,
     numbered,
+    scan_of,
     search_request,
 )
+from ..explained import explained
 from ..pages import SearchPager, SortPager
 from .contract import AsyncRepository
 
@@ -66,7 +71,7 @@ class AsyncStorageRepository(AsyncRepository[T]):
         self._schema = collection.schema
         self._codec = collection.codec
         self._decode: Callable[[Any], T] = collection.codec.decode
-        self.entity_class = collection.schema.entity_class
+        self.entity_class = cast("type[T]", collection.schema.entity_class)
         self.collection_name = collection.name
 
     def __repr__(self) -> str:
@@ -136,7 +141,33 @@ class AsyncStorageRepository(AsyncRepository[T]):
         key = id_text(self._schema, entity_id)
         return key is not None and bool(await self._engine.run(Remove(self._collection, (key,))))
 
-    async def list(  # type: ignore[override]  # the overloads of the contract say which result goes with which page
+    @overload
+    async def list(
+        self,
+        filters: Filters = None,
+        sort_by: SortBy = None,
+        sort_order: SortOrder = SortOrder.ASC,
+        pagination: None = None,
+    ) -> builtins.list[T]: ...
+    @overload
+    async def list(
+        self,
+        filters: Filters = None,
+        sort_by: SortBy = None,
+        sort_order: SortOrder = SortOrder.ASC,
+        *,
+        pagination: Pagination,
+    ) -> PaginatedResult[T]: ...
+    @overload
+    async def list(
+        self,
+        filters: Filters = None,
+        sort_by: SortBy = None,
+        sort_order: SortOrder = SortOrder.ASC,
+        *,
+        pagination: CursorPagination,
+    ) -> CursorPage[T]: ...
+    async def list(
         self,
         filters: Filters = None,
         sort_by: SortBy = None,
@@ -178,22 +209,11 @@ class AsyncStorageRepository(AsyncRepository[T]):
         sort_order: SortOrder = SortOrder.ASC,
         batch_size: int = 1000,
     ) -> AsyncGenerator[T, None]:
-        scan = self._scan(filters, sort_by, sort_order, batch_size)
+        scan = scan_of(self._collection, filters, sort_by, sort_order, batch_size)
         async with aclosing(self._engine.stream(scan)) as batches:
             async for batch in batches:
                 for row in batch:
                     yield self._decode(row)
-
-    def _scan(
-        self,
-        filters: Filters = None,
-        sort_by: SortBy = None,
-        sort_order: SortOrder = SortOrder.ASC,
-        batch_size: int = 1000,
-    ) -> Scan:
-        condition = condition_of(self._schema, filters)
-        sort = sort_of(self._schema, sort_by, sort_order)
-        return Scan(self._collection, condition, sort, check_batch_size(batch_size))
 
     async def count(self, filters: Filters = None) -> int:
         counted: int = await self._engine.run(Count(self._collection, condition_of(self._schema, filters)))
@@ -203,7 +223,67 @@ class AsyncStorageRepository(AsyncRepository[T]):
         key = id_text(self._schema, entity_id)
         return key is not None and await self._engine.run(Fetch(self._collection, key)) is not None
 
-    async def search(  # type: ignore[override]  # the overloads of the contract say which result goes with which page
+    @overload
+    async def search(
+        self,
+        query: str,
+        fields: Iterable[str] | None = None,
+        pagination: None = None,
+        *,
+        filters: Filters = None,
+        with_hits: Literal[False] = False,
+    ) -> builtins.list[T]: ...
+    @overload
+    async def search(
+        self,
+        query: str,
+        fields: Iterable[str] | None = None,
+        *,
+        pagination: Pagination,
+        filters: Filters = None,
+        with_hits: Literal[False] = False,
+    ) -> PaginatedResult[T]: ...
+    @overload
+    async def search(
+        self,
+        query: str,
+        fields: Iterable[str] | None = None,
+        *,
+        pagination: CursorPagination,
+        filters: Filters = None,
+        with_hits: Literal[False] = False,
+    ) -> CursorPage[T]: ...
+    @overload
+    async def search(
+        self,
+        query: str,
+        fields: Iterable[str] | None = None,
+        pagination: None = None,
+        *,
+        filters: Filters = None,
+        with_hits: Literal[True],
+    ) -> builtins.list[SearchHit[T]]: ...
+    @overload
+    async def search(
+        self,
+        query: str,
+        fields: Iterable[str] | None = None,
+        *,
+        pagination: Pagination,
+        filters: Filters = None,
+        with_hits: Literal[True],
+    ) -> PaginatedResult[SearchHit[T]]: ...
+    @overload
+    async def search(
+        self,
+        query: str,
+        fields: Iterable[str] | None = None,
+        *,
+        pagination: CursorPagination,
+        filters: Filters = None,
+        with_hits: Literal[True],
+    ) -> CursorPage[SearchHit[T]]: ...
+    async def search(
         self,
         query: str,
         fields: Iterable[str] | None = None,
@@ -243,55 +323,13 @@ class AsyncStorageRepository(AsyncRepository[T]):
         group_by: str | Iterable[str] | None = None,
         **measures: Any,
     ) -> builtins.list[dict[str, Any]]:
-        asked = self._aggregation(filters, group_by, **measures)
+        asked = aggregation_of(self._collection, filters, group_by, measures)
         return asked.results(await self._engine.run(asked.operation))
 
-    def _aggregation(
-        self, filters: Filters = None, group_by: str | Iterable[str] | None = None, **measures: Any
-    ) -> Aggregation:
-        return aggregation_of(self._collection, condition_of(self._schema, filters), group_by, measures)
-
     async def explain(self, operation: str = "list", /, **arguments: Any) -> Explanation:
-        builders: dict[str, Callable[..., Operation | Scan]] = {
-            "list": self._explained_list,
-            "count": lambda filters=None: Count(self._collection, condition_of(self._schema, filters)),
-            "get": lambda entity_id="": Fetch(self._collection, str(entity_id)),
-            "search": self._explained_search,
-            "stream": self._scan,
-            "aggregate": lambda **given: self._aggregation(**given).operation,
-        }
-        build = builders.get(operation)
-        if build is None:
-            raise InvalidQueryError(f"explain knows {', '.join(builders)}")
-        check_fields(build, arguments, operation)
-        built = build(**arguments)
+        asked = explained(self._collection, operation, arguments)
         await self._engine.ready()
-        return await self._engine.driver.explain(built)
-
-    def _explained_list(
-        self,
-        filters: Filters = None,
-        sort_by: SortBy = None,
-        sort_order: SortOrder = SortOrder.ASC,
-        pagination: Pagination | CursorPagination | None = None,
-    ) -> Find:
-        condition = condition_of(self._schema, filters)
-        sort = sort_of(self._schema, sort_by, sort_order)
-        if isinstance(pagination, CursorPagination):
-            return Find(self._collection, condition, sort, pagination.limit + 1, 0, False)
-        limit, offset = limits_of(pagination)
-        return Find(self._collection, condition, sort, limit, offset, pagination is not None)
-
-    def _explained_search(
-        self,
-        query: str,
-        fields: Iterable[str] | None = None,
-        pagination: Pagination | None = None,
-        filters: Filters = None,
-    ) -> Search:
-        limit, offset = limits_of(pagination)
-        request = search_request(self._collection, query, fields, filters)
-        return request.operation(limit, offset, with_total=pagination is not None)
+        return await self._engine.driver.explain(asked)
 
     async def bulk_create(self, entities: Iterable[T]) -> builtins.list[T]:
         given = collect(entities)

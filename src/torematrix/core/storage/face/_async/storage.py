@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from ...capability import Capabilities, Feature
 from ...core._async.engine import AsyncEngine, AsyncTransaction
@@ -44,7 +44,9 @@ class AsyncStorage:
     # [sync-skip-start]
     @classmethod
     def open(cls, url: str, *, layers: Sequence[AsyncLayer] = (), **options: object) -> AsyncOpening:
-        """Open a database by its URL: ``await AsyncStorage.open(url)``, or ``async with AsyncStorage.open(url) as storage``.
+        """Open a database by its URL, to be awaited or entered.
+
+        ``storage = await AsyncStorage.open(url)``, or ``async with AsyncStorage.open(url) as storage``.
 
         Args:
             url: such as ``sqlite:///data/app.db`` (relative), ``sqlite:////srv/app.db`` (absolute) or ``memory://``.
@@ -60,9 +62,7 @@ class AsyncStorage:
     # [sync-skip-end]
 
     @classmethod
-    async def open_awaited(
-        cls, url: str, *, layers: Sequence[AsyncLayer] = (), **options: object
-    ) -> AsyncStorage:
+    async def open_awaited(cls, url: str, *, layers: Sequence[AsyncLayer] = (), **options: object) -> Self:
         """Open a database by its URL.
 
         Args:
@@ -76,7 +76,7 @@ class AsyncStorage:
         """
         return await cls(config_from_url(url, options), layers=layers).connect()
 
-    async def connect(self) -> AsyncStorage:
+    async def connect(self) -> Self:
         """Open the database now, rather than at the first use."""
         await self._engine.open()
         return self
@@ -90,7 +90,7 @@ class AsyncStorage:
         """Give everything back; open transactions are rolled back. Calling it again does nothing."""
         await self._engine.close()
 
-    async def __aenter__(self) -> AsyncStorage:
+    async def __aenter__(self) -> Self:
         await self._engine.open()
         return self
 
@@ -197,7 +197,11 @@ class AsyncStorage:
         return await self._engine.driver.check()
 
     async def vacuum(self, *, full: bool = False) -> dict[str, Any]:
-        """Give free space back; bytes before and after. ``full`` rewrites the whole file, and needs as much space again."""
+        """Give free space back; bytes before and after.
+
+        Args:
+            full: rewrite the whole file, which needs as much space again.
+        """
         await self._require(Feature.VACUUM, "vacuum")
         return await self._engine.driver.vacuum(full)
 

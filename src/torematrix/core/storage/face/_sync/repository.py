@@ -6,14 +6,23 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, cast, overload
 
 from ...core._sync.engine import Engine, Transaction
 from ...core.options import Explanation, Isolation, TransactionOptions
-from ...errors import InvalidEntityError, InvalidQueryError, StorageError
+from ...errors import InvalidEntityError, StorageError
 from ...model.ids import new_id, now_text
 from ...query.conditions import Condition
-from ...query.filters import CursorPagination, Filters, PaginatedResult, Pagination, SortBy, SortOrder
+from ...query.filters import (
+    CursorPage,
+    CursorPagination,
+    Filters,
+    PaginatedResult,
+    Pagination,
+    SearchHit,
+    SortBy,
+    SortOrder,
+)
 from ...query.normalise import condition_of, sort_of
 from ...query.operations import (
     Collection,
@@ -23,30 +32,26 @@ from ...query.operations import (
     Find,
     Found,
     Insert,
-    Operation,
     Patch,
     Ranked,
     Remove,
     Replace,
-    Scan,
-    Search,
     SortKey,
     Upsert,
 )
 from ..arguments import (
-    Aggregation,
     SearchRequest,
     aggregation_of,
-    check_batch_size,
-    check_fields,
     collect,
     id_text,
     id_texts,
     limits_of,
     named,
     numbered,
+    scan_of,
     search_request,
 )
+from ..explained import explained
 from ..pages import SearchPager, SortPager
 from .contract import Repository
 
@@ -67,7 +72,7 @@ class StorageRepository(Repository[T]):
         self._schema = collection.schema
         self._codec = collection.codec
         self._decode: Callable[[Any], T] = collection.codec.decode
-        self.entity_class = collection.schema.entity_class
+        self.entity_class = cast("type[T]", collection.schema.entity_class)
         self.collection_name = collection.name
 
     def __repr__(self) -> str:
@@ -137,7 +142,33 @@ class StorageRepository(Repository[T]):
         key = id_text(self._schema, entity_id)
         return key is not None and bool(self._engine.run(Remove(self._collection, (key,))))
 
-    def list(  # type: ignore[override]  # the overloads of the contract say which result goes with which page
+    @overload
+    def list(
+        self,
+        filters: Filters = None,
+        sort_by: SortBy = None,
+        sort_order: SortOrder = SortOrder.ASC,
+        pagination: None = None,
+    ) -> builtins.list[T]: ...
+    @overload
+    def list(
+        self,
+        filters: Filters = None,
+        sort_by: SortBy = None,
+        sort_order: SortOrder = SortOrder.ASC,
+        *,
+        pagination: Pagination,
+    ) -> PaginatedResult[T]: ...
+    @overload
+    def list(
+        self,
+        filters: Filters = None,
+        sort_by: SortBy = None,
+        sort_order: SortOrder = SortOrder.ASC,
+        *,
+        pagination: CursorPagination,
+    ) -> CursorPage[T]: ...
+    def list(
         self,
         filters: Filters = None,
         sort_by: SortBy = None,
@@ -177,22 +208,11 @@ class StorageRepository(Repository[T]):
         sort_order: SortOrder = SortOrder.ASC,
         batch_size: int = 1000,
     ) -> Generator[T, None, None]:
-        scan = self._scan(filters, sort_by, sort_order, batch_size)
+        scan = scan_of(self._collection, filters, sort_by, sort_order, batch_size)
         with closing(self._engine.stream(scan)) as batches:
             for batch in batches:
                 for row in batch:
                     yield self._decode(row)
-
-    def _scan(
-        self,
-        filters: Filters = None,
-        sort_by: SortBy = None,
-        sort_order: SortOrder = SortOrder.ASC,
-        batch_size: int = 1000,
-    ) -> Scan:
-        condition = condition_of(self._schema, filters)
-        sort = sort_of(self._schema, sort_by, sort_order)
-        return Scan(self._collection, condition, sort, check_batch_size(batch_size))
 
     def count(self, filters: Filters = None) -> int:
         counted: int = self._engine.run(Count(self._collection, condition_of(self._schema, filters)))
@@ -202,7 +222,67 @@ class StorageRepository(Repository[T]):
         key = id_text(self._schema, entity_id)
         return key is not None and self._engine.run(Fetch(self._collection, key)) is not None
 
-    def search(  # type: ignore[override]  # the overloads of the contract say which result goes with which page
+    @overload
+    def search(
+        self,
+        query: str,
+        fields: Iterable[str] | None = None,
+        pagination: None = None,
+        *,
+        filters: Filters = None,
+        with_hits: Literal[False] = False,
+    ) -> builtins.list[T]: ...
+    @overload
+    def search(
+        self,
+        query: str,
+        fields: Iterable[str] | None = None,
+        *,
+        pagination: Pagination,
+        filters: Filters = None,
+        with_hits: Literal[False] = False,
+    ) -> PaginatedResult[T]: ...
+    @overload
+    def search(
+        self,
+        query: str,
+        fields: Iterable[str] | None = None,
+        *,
+        pagination: CursorPagination,
+        filters: Filters = None,
+        with_hits: Literal[False] = False,
+    ) -> CursorPage[T]: ...
+    @overload
+    def search(
+        self,
+        query: str,
+        fields: Iterable[str] | None = None,
+        pagination: None = None,
+        *,
+        filters: Filters = None,
+        with_hits: Literal[True],
+    ) -> builtins.list[SearchHit[T]]: ...
+    @overload
+    def search(
+        self,
+        query: str,
+        fields: Iterable[str] | None = None,
+        *,
+        pagination: Pagination,
+        filters: Filters = None,
+        with_hits: Literal[True],
+    ) -> PaginatedResult[SearchHit[T]]: ...
+    @overload
+    def search(
+        self,
+        query: str,
+        fields: Iterable[str] | None = None,
+        *,
+        pagination: CursorPagination,
+        filters: Filters = None,
+        with_hits: Literal[True],
+    ) -> CursorPage[SearchHit[T]]: ...
+    def search(
         self,
         query: str,
         fields: Iterable[str] | None = None,
@@ -240,55 +320,13 @@ class StorageRepository(Repository[T]):
         group_by: str | Iterable[str] | None = None,
         **measures: Any,
     ) -> builtins.list[dict[str, Any]]:
-        asked = self._aggregation(filters, group_by, **measures)
+        asked = aggregation_of(self._collection, filters, group_by, measures)
         return asked.results(self._engine.run(asked.operation))
 
-    def _aggregation(
-        self, filters: Filters = None, group_by: str | Iterable[str] | None = None, **measures: Any
-    ) -> Aggregation:
-        return aggregation_of(self._collection, condition_of(self._schema, filters), group_by, measures)
-
     def explain(self, operation: str = "list", /, **arguments: Any) -> Explanation:
-        builders: dict[str, Callable[..., Operation | Scan]] = {
-            "list": self._explained_list,
-            "count": lambda filters=None: Count(self._collection, condition_of(self._schema, filters)),
-            "get": lambda entity_id="": Fetch(self._collection, str(entity_id)),
-            "search": self._explained_search,
-            "stream": self._scan,
-            "aggregate": lambda **given: self._aggregation(**given).operation,
-        }
-        build = builders.get(operation)
-        if build is None:
-            raise InvalidQueryError(f"explain knows {', '.join(builders)}")
-        check_fields(build, arguments, operation)
-        built = build(**arguments)
+        asked = explained(self._collection, operation, arguments)
         self._engine.ready()
-        return self._engine.driver.explain(built)
-
-    def _explained_list(
-        self,
-        filters: Filters = None,
-        sort_by: SortBy = None,
-        sort_order: SortOrder = SortOrder.ASC,
-        pagination: Pagination | CursorPagination | None = None,
-    ) -> Find:
-        condition = condition_of(self._schema, filters)
-        sort = sort_of(self._schema, sort_by, sort_order)
-        if isinstance(pagination, CursorPagination):
-            return Find(self._collection, condition, sort, pagination.limit + 1, 0, False)
-        limit, offset = limits_of(pagination)
-        return Find(self._collection, condition, sort, limit, offset, pagination is not None)
-
-    def _explained_search(
-        self,
-        query: str,
-        fields: Iterable[str] | None = None,
-        pagination: Pagination | None = None,
-        filters: Filters = None,
-    ) -> Search:
-        limit, offset = limits_of(pagination)
-        request = search_request(self._collection, query, fields, filters)
-        return request.operation(limit, offset, with_total=pagination is not None)
+        return self._engine.driver.explain(asked)
 
     def bulk_create(self, entities: Iterable[T]) -> builtins.list[T]:
         given = collect(entities)

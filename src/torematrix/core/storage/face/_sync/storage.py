@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from ...capability import Capabilities, Feature
 from ...core._sync.engine import Engine, Transaction
@@ -43,7 +43,7 @@ class Storage:
         self.backend = backend.name
 
     @classmethod
-    def open(cls, url: str, *, layers: Sequence[Layer] = (), **options: object) -> Storage:
+    def open(cls, url: str, *, layers: Sequence[Layer] = (), **options: object) -> Self:
         """Open a database by its URL.
 
         Args:
@@ -57,7 +57,7 @@ class Storage:
         """
         return cls(config_from_url(url, options), layers=layers).connect()
 
-    def connect(self) -> Storage:
+    def connect(self) -> Self:
         """Open the database now, rather than at the first use."""
         self._engine.open()
         return self
@@ -71,7 +71,7 @@ class Storage:
         """Give everything back; open transactions are rolled back. Calling it again does nothing."""
         self._engine.close()
 
-    def __enter__(self) -> Storage:
+    def __enter__(self) -> Self:
         self._engine.open()
         return self
 
@@ -178,7 +178,11 @@ class Storage:
         return self._engine.driver.check()
 
     def vacuum(self, *, full: bool = False) -> dict[str, Any]:
-        """Give free space back; bytes before and after. ``full`` rewrites the whole file, and needs as much space again."""
+        """Give free space back; bytes before and after.
+
+        Args:
+            full: rewrite the whole file, which needs as much space again.
+        """
         self._require(Feature.VACUUM, "vacuum")
         return self._engine.driver.vacuum(full)
 
