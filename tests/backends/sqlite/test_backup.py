@@ -129,6 +129,7 @@ def test_others_write_meanwhile(open_database, target, small_steps):
 
     def progress(done, total):
         steps.append((done, total))
+        assert len(steps) < 1000, "it begins again with every write"
         committed.clear()
         turn.set()
         assert committed.wait(PATIENCE)
