@@ -1,0 +1,1 @@
+"""What a behaviour is given, asynchronous."""

@@ -1,0 +1,68 @@
+"""What every behaviour of the kit is given: an open storage, collections that nobody else uses, and company."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeVar
+
+from ...face._async.repository import AsyncStorageRepository
+from ...face._async.storage import AsyncStorage
+from ...model.markers import Index
+from ..company import AsyncCompany
+
+__all__ = ["AsyncKit"]
+
+T = TypeVar("T")
+
+
+class AsyncKit:
+    """One open storage for many tests, each with collections of its own.
+
+    Attributes:
+        storage: the open storage.
+        company: starts others beside the test.
+        run: runs an awaitable to its end, for a test that is no coroutine itself because Hypothesis calls it.
+    """
+
+    def __init__(
+        self, storage: AsyncStorage, new_url: Callable[[], str], run: Callable[[Awaitable[Any]], Any]
+    ) -> None:
+        self.storage = storage
+        self.company = AsyncCompany()
+        self.run = run
+        self._new_url = new_url
+        self._opened: list[AsyncStorage] = []
+        self._prefix = f"kit_{secrets.token_hex(4)}"
+        self._numbers = itertools.count(1)
+
+    def name(self) -> str:
+        """The name of a collection that does not exist yet."""
+        return f"{self._prefix}_{next(self._numbers)}"
+
+    async def repository(
+        self,
+        entity_class: type[T],
+        name: str | None = None,
+        *,
+        indexes: Iterable[Index] = (),
+        searchable: Iterable[str | tuple[str, int]] | None = None,
+    ) -> AsyncStorageRepository[T]:
+        """A repository that is ready, on a new collection unless one is named."""
+        repository = self.storage.repository(
+            entity_class, name or self.name(), indexes=indexes, searchable=searchable
+        )
+        await repository.ready()
+        return repository
+
+    async def fresh(self, **options: Any) -> AsyncStorage:
+        """Another open storage, on a database of its own where the URL says how to get one; closed after the test."""
+        storage = await AsyncStorage.open_awaited(self._new_url(), **options)
+        self._opened.append(storage)
+        return storage
+
+    async def tidy(self) -> None:
+        """Close what a test opened."""
+        while self._opened:
+            await self._opened.pop().close()
