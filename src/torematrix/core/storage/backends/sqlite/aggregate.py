@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import apsw
 
-from ...model.kinds import Kind, parse_ordered
+from ...model.kinds import CanonicalScalar, Kind, parse_ordered
 from ...query.conditions import TRUE, Target
-from ...query.operations import Aggregate, AggregateFunction, Measure
+from ...query.operations import Aggregate, AggregateFunction, Group, Measure, Partial, Total
 from .compile import Parameter, Sql, compile_condition, key_expression, value_expression
 from .plan import TablePlan
 
@@ -69,13 +70,11 @@ def _kind(target: Target) -> Kind:
     return target.scalar.kind
 
 
-def run(
-    connection: apsw.Connection, operation: Aggregate
-) -> list[tuple[tuple[object, ...], tuple[object, ...]]]:
+def run(connection: apsw.Connection, operation: Aggregate) -> list[Group]:
     """Keys and partial results of every group."""
     plan: TablePlan = operation.collection.plan
     statement, parameters = aggregate_statement(operation, plan)
-    groups: list[tuple[tuple[object, ...], tuple[object, ...]]] = []
+    groups: list[Group] = []
     for row in connection.execute(statement, parameters):
         values = iter(row)
         keys = tuple(_canonical(target, next(values)) for target in operation.group)
@@ -83,20 +82,22 @@ def run(
     return groups
 
 
-def _canonical(target: Target, value: Any) -> object:
+def _canonical(target: Target, value: Any) -> CanonicalScalar | None:
     if value is None:
         return None
     kind = _kind(target)
     if kind is Kind.BOOL:
         return bool(value)
-    return value.hex() if isinstance(value, bytes) else value
+    canonical: CanonicalScalar = value.hex() if isinstance(value, bytes) else value
+    return canonical
 
 
-def _partial(measure: Measure, values: Any) -> object:
+def _partial(measure: Measure, values: Iterator[Any]) -> Partial:
     target = measure.target
-    first = next(values)
+    first: Any = next(values)
     if target is None or measure.function is AggregateFunction.COUNT:
-        return first
+        counted: int = first
+        return counted
     if measure.function in (AggregateFunction.MIN, AggregateFunction.MAX):
         return _canonical(target, first)
     kind = _kind(target)
@@ -109,6 +110,6 @@ def _partial(measure: Measure, values: Any) -> object:
     return (parse_plain(kind, str(first)), count)
 
 
-def parse_plain(kind: Kind, text: str) -> object:
+def parse_plain(kind: Kind, text: str) -> Total:
     """The exact total that torematrix_sum gave as plain text."""
     return parse_ordered(f" {text}", kind)

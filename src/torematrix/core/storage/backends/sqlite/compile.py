@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from ...model.codec import json_text
-from ...model.kinds import Kind, family
+from ...model.kinds import Canonical, Kind, family
 from ...model.shapes import Anything
 from ...query.conditions import (
     All,
@@ -58,7 +58,7 @@ _FEW: Final = 8
 """Up to this many values an IN list is spelled out; beyond, one JSON parameter carries them."""
 
 _MAX_GLOB_BYTES: Final = 256
-"""SQLite's GLOB recurses for every star and is quadratic in long literals; longer patterns are the library's own work."""
+"""SQLite's GLOB recurses for every star and is quadratic in long literals; longer patterns the library matches."""
 
 _WIDE: Final = 32
 """More branches than this are joined as a tree: SQLite limits the depth of an expression, and a chain is all depth."""
@@ -128,7 +128,7 @@ def type_guard(target: Target, kind: str, row: str = "") -> str | None:
     )
 
 
-def compile_order(sort: Sequence[SortKey], alias: str = "") -> str:
+def compile_order(sort: Sequence[SortKey]) -> str:
     """The ORDER BY list. SQLite puts NULL first ascending and last descending, as the rules have it."""
     return ", ".join(f"{key_expression(key.target)}{' DESC' if key.descending else ''}" for key in sort)
 
@@ -230,7 +230,7 @@ def _in(condition: In, sql: Sql, row: str) -> str:
     return _guarded(target, kind, f"{expression} IN ({listed})", row)
 
 
-def _same(target: Target, value: object, sql: Sql, row: str) -> str:
+def _same(target: Target, value: list[Canonical] | dict[str, Canonical], sql: Sql, row: str) -> str:
     kind = "array" if isinstance(value, list) else "object"
     expression = _parenthesised(value_expression(target, row))
     text = json_text(value)

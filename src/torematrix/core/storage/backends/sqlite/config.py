@@ -51,7 +51,7 @@ class SQLiteConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     backup_keep: int = 7
 
     def __post_init__(self) -> None:
-        path = self.database_path
+        path: object = self.database_path
         if not isinstance(path, str) or not path or "\x00" in path:
             raise ConfigurationError("database_path is a file's path or ':memory:'")
         if path.startswith("file:"):

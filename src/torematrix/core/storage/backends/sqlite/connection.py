@@ -52,6 +52,7 @@ def connect(config: SQLiteConfig, *, writer: bool) -> apsw.Connection:
     """A new connection; apsw's errors pass through.
 
     Args:
+        config: how the database is opened.
         writer: whether it may write. The first writer creates the file.
     """
     may_write = writer and not config.read_only

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar
 
 import apsw
 import msgspec
+from typing_extensions import override
 
 from ...capability import Capabilities
 from ...core._sync.port import Driver, Session
@@ -25,9 +26,11 @@ from ...query.operations import (
     FetchMany,
     Find,
     Found,
+    Group,
     Insert,
     Operation,
     Patch,
+    Ranked,
     Remove,
     Replace,
     Scan,
@@ -59,25 +62,30 @@ class SQLiteSession(Session):
         self._marks = 0
         self._ended = False
 
+    @override
     def savepoint(self) -> str:
         self._marks += 1
         name = f"mark_{self._marks}"
         self._execute(f"SAVEPOINT {name}")
         return name
 
+    @override
     def rollback_to(self, savepoint: str) -> None:
         self._execute(f"ROLLBACK TO {savepoint}")
         self._execute(f"RELEASE {savepoint}")
 
+    @override
     def release(self, savepoint: str) -> None:
         self._execute(f"RELEASE {savepoint}")
 
+    @override
     def commit(self) -> None:
         try:
             self._execute("COMMIT")
         finally:
             self._end()
 
+    @override
     def rollback(self) -> None:
         self._end()
 
@@ -112,9 +120,11 @@ class SQLiteDriver(Driver):
         self._backups: BackupSchedule | None = None
 
     @property
+    @override
     def capabilities(self) -> Capabilities:
         return self._capabilities
 
+    @override
     def open(self) -> None:
         with self._opening:
             if self.pool.closed:
@@ -135,6 +145,7 @@ class SQLiteDriver(Driver):
         if self.config.backup_folder is not None:
             self._backups = BackupSchedule(self)
 
+    @override
     def close(self) -> None:
         if self._backups is not None:
             self._backups.stop()
@@ -142,10 +153,11 @@ class SQLiteDriver(Driver):
             if not self.pool.closed:
                 self.pool.close()
 
+    @override
     def run(self, operation: Operation, session: Session | None) -> Any:
         own: SQLiteSession | None = session  # type: ignore[assignment]  # begin gives nothing else
         try:
-            return _RUN[type(operation)](self, operation, own)
+            return self._RUN[type(operation)](self, operation, own)
         except apsw.Error as error:
             raise self.failed(error, type(operation).__name__.lower(), operation.collection.name) from error
         except StorageError as error:
@@ -153,6 +165,7 @@ class SQLiteDriver(Driver):
             error.collection = error.collection or operation.collection.name
             raise
 
+    @override
     def begin(self, options: TransactionOptions) -> SQLiteSession:
         writes = not options.read_only or self.config.is_memory
         connection = self.pool.take_writer() if writes else self.pool.take_reader()
@@ -169,6 +182,7 @@ class SQLiteDriver(Driver):
             raise
         return SQLiteSession(self, connection, writes=writes)
 
+    @override
     def stream(self, operation: Scan, session: Session | None) -> Generator[list[Row], None, None]:
         plan: TablePlan = operation.collection.plan
         statement, parameters = scan_statement(operation, plan)
@@ -193,6 +207,7 @@ class SQLiteDriver(Driver):
         except apsw.Error as error:
             raise self.failed(error, "stream", operation.collection.name) from error
 
+    @override
     def ensure(self, collection: Collection) -> None:
         try:
             if self.config.read_only:
@@ -205,10 +220,12 @@ class SQLiteDriver(Driver):
             raise self.failed(error, "ensure", collection.name) from error
         collection.plan = TablePlan(collection.name, collection.schema)
 
+    @override
     def native(self, session: Session) -> apsw.Connection:
         own: SQLiteSession = session  # type: ignore[assignment]  # begin gives nothing else
         return own.connection
 
+    @override
     def explain(self, operation: Operation | Scan) -> Explanation:
         try:
             with self.pool.reading(None) as connection:
@@ -216,40 +233,48 @@ class SQLiteDriver(Driver):
         except apsw.Error as error:
             raise self.failed(error, "explain", operation.collection.name) from error
 
+    @override
     def cursor_key(self) -> bytes:
         return self._cursor_key
 
+    @override
     def collections(self) -> dict[str, dict[str, Any]]:
         with self._translating("collections"), self.pool.reading(None) as connection:
             return ensure.stored_schemas(connection)
 
+    @override
     def health(self) -> dict[str, Any]:
         with self._translating("health"), self.pool.reading(None) as connection:
             return admin.health(connection, self.config)
 
+    @override
     def backup(self, path: Path, progress: Progress | None) -> dict[str, Any]:
         with self._translating("backup"):
             return admin.backup(self, path, progress)
 
+    @override
     def check(self) -> list[str]:
         with self._translating("check"), self.pool.reading(None) as connection:
             return admin.check(connection)
 
+    @override
     def vacuum(self, full: bool) -> dict[str, Any]:
         with self._translating("vacuum"):
             return admin.vacuum(self, full=full)
 
+    @override
     def statistics(self) -> dict[str, Any]:
         with self._translating("statistics"), self.pool.reading(None) as connection:
             return admin.statistics(connection, self.config)
 
     @contextlib.contextmanager
-    def _translating(self, operation: str) -> Iterator[None]:
+    def _translating(self, operation: str) -> Generator[None]:
         try:
             yield
         except apsw.Error as error:
             raise self.failed(error, operation, None) from error
 
+    @override
     def translate(self, error: BaseException) -> StorageError | None:
         return translate(error)
 
@@ -382,29 +407,28 @@ class SQLiteDriver(Driver):
             search.remove(connection, plan, gone)
             return len(gone)
 
-    def _search(self, operation: Search, session: SQLiteSession | None) -> Any:
+    def _search(self, operation: Search, session: SQLiteSession | None) -> Ranked:
         with self.pool.reading(_given(session)) as connection:
             return search.run(connection, operation)
 
-    def _aggregate(self, operation: Aggregate, session: SQLiteSession | None) -> Any:
+    def _aggregate(self, operation: Aggregate, session: SQLiteSession | None) -> list[Group]:
         with self._one_read(session) as connection:
             return aggregate.run(connection, operation)
+
+    _RUN: ClassVar[dict[type, Callable[[SQLiteDriver, Any, SQLiteSession | None], Any]]] = {
+        Fetch: _fetch,
+        FetchMany: _fetch_many,
+        Find: _find,
+        Count: _count,
+        Insert: _insert,
+        Upsert: _upsert,
+        Replace: _replace,
+        Patch: _patch,
+        Remove: _remove,
+        Search: _search,
+        Aggregate: _aggregate,
+    }
 
 
 def _given(session: SQLiteSession | None) -> apsw.Connection | None:
     return None if session is None else session.connection
-
-
-_RUN: Final[dict[type, Callable[[SQLiteDriver, Any, SQLiteSession | None], Any]]] = {
-    Fetch: SQLiteDriver._fetch,
-    FetchMany: SQLiteDriver._fetch_many,
-    Find: SQLiteDriver._find,
-    Count: SQLiteDriver._count,
-    Insert: SQLiteDriver._insert,
-    Upsert: SQLiteDriver._upsert,
-    Replace: SQLiteDriver._replace,
-    Patch: SQLiteDriver._patch,
-    Remove: SQLiteDriver._remove,
-    Search: SQLiteDriver._search,
-    Aggregate: SQLiteDriver._aggregate,
-}

@@ -11,6 +11,7 @@ import msgspec
 from ...errors import ConfigurationError, DuplicateError
 from ...model.codec import json_text
 from ...model.evolution import Evolution, evolve
+from ...model.kinds import Canonical
 from ...model.schema import Field, IndexSpec, Schema
 from ...query.operations import Collection
 from ...query.text import ANALYZER_VERSION
@@ -42,10 +43,13 @@ def prepare(connection: apsw.Connection, config: SQLiteConfig) -> None:
         try:
             connection.execute(
                 f"CREATE TABLE IF NOT EXISTS {META} "
-                "(scope TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (scope, key)) STRICT, WITHOUT ROWID"
+                "(scope TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (scope, key)) "
+                "STRICT, WITHOUT ROWID"
             )
             connection.execute(f"INSERT OR IGNORE INTO {META} VALUES ('', 'format', ?)", (str(FORMAT),))
-            connection.execute(f"INSERT OR IGNORE INTO {META} VALUES ('', 'cursor_key', ?)", (secrets.token_hex(32),))
+            connection.execute(
+                f"INSERT OR IGNORE INTO {META} VALUES ('', 'cursor_key', ?)", (secrets.token_hex(32),)
+            )
             connection.execute("COMMIT")
         finally:
             if connection.in_transaction:
@@ -166,7 +170,7 @@ def _column(field: Field) -> str:
     return text
 
 
-def _literal(value: object, kind: str) -> str:
+def _literal(value: Canonical, kind: str) -> str:
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, (int, float)):
@@ -183,8 +187,8 @@ def _extend(connection: apsw.Connection, plan: TablePlan, evolution: Evolution) 
         ).fetchone()
         if held is not None:
             raise ConfigurationError(
-                f"the field {field.name!r} of {plan.collection!r} is new, and existing entities hold something under that "
-                f"name already; write a migration: convert the field {field.name!r}",
+                f"the field {field.name!r} of {plan.collection!r} is new, and existing entities hold something under "
+                f"that name already; write a migration: convert the field {field.name!r}",
                 backend="sqlite",
                 collection=plan.collection,
             )

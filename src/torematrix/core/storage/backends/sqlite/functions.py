@@ -9,7 +9,7 @@ from typing import Any
 import apsw
 import msgspec
 
-from ...model.kinds import Kind
+from ...model.kinds import Canonical, Kind
 from ...query.aggregates import FloatSum, exact_sum
 from ...query.evaluate import same
 from ...query.patterns import LikePattern, like_matcher
@@ -19,8 +19,9 @@ __all__ = ["register"]
 
 
 @functools.lru_cache(maxsize=256)
-def _operand(text: str) -> object:
-    return msgspec.json.decode(text)
+def _operand(text: str) -> Canonical:
+    operand: Canonical = msgspec.json.decode(text)
+    return operand
 
 
 def _same(value: str | None, operand: str) -> int | None:
@@ -77,7 +78,7 @@ class _DecimalTotal:
         return None if total is None else str(total)
 
 
-def _search_totals(api: Any) -> str:
+def _search_totals(api: apsw.FTS5ExtensionApi) -> str:
     """The number of rows of an FTS5 table, and of the words in each of its columns, as JSON."""
     return msgspec.json.encode([api.row_count, *map(api.column_total_size, range(api.column_count))]).decode()
 

@@ -1,7 +1,7 @@
 """What is prepared once for a collection: its table's names, its fixed statements, how its rows cross.
 
-The table of a collection has ``seq INTEGER PRIMARY KEY`` (the key that VACUUM keeps and the search index refers to), one
-typed column for each declared scalar, and ``data``, the JSON text of everything else.
+The table of a collection has ``seq INTEGER PRIMARY KEY`` (the key that VACUUM keeps and the search index refers to),
+one typed column for each declared scalar, and ``data``, the JSON text of everything else.
 """
 
 from __future__ import annotations

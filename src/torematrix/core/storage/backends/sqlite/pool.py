@@ -1,8 +1,8 @@
 """The connections of one SQLite database: one that writes, one reader a thread, spare readers for what lasts longer.
 
 Writes take the one writing connection under a lock and begin IMMEDIATE, so that reading and then writing in one
-transaction never fails half-way for want of the lock. Readers see the last commit and wait for nobody. A database in memory
-has a single connection, on which everybody takes turns.
+transaction never fails half-way for want of the lock. Readers see the last commit and wait for nobody. A database in
+memory has a single connection, on which everybody takes turns.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import contextlib
 import os
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Final
 
 import apsw
@@ -89,6 +89,7 @@ class SQLitePool:
         return connection
 
     def check_usable(self) -> None:
+        """Raise StorageError where the connections are closed, or belong to a process this one was forked from."""
         if self.forked:
             raise StorageError(
                 "the storage was opened before this process was forked; open it again in the child",
@@ -137,7 +138,7 @@ class SQLitePool:
             self._spare.append(connection)
 
     @contextlib.contextmanager
-    def reading(self, given: apsw.Connection | None) -> Iterator[apsw.Connection]:
+    def reading(self, given: apsw.Connection | None) -> Generator[apsw.Connection]:
         """A connection on which several reads see one state."""
         if given is not None:
             yield given
@@ -153,7 +154,7 @@ class SQLitePool:
                 roll_back(connection)
 
     @contextlib.contextmanager
-    def writing(self, given: apsw.Connection | None) -> Iterator[apsw.Connection]:
+    def writing(self, given: apsw.Connection | None) -> Generator[apsw.Connection]:
         """The writing connection within a transaction: the one given, or one that commits at the end."""
         if given is not None:
             yield given

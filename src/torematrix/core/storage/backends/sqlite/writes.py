@@ -94,7 +94,8 @@ def replace_rows(
         if not is_duplicate(error):
             raise
         raise DuplicateError(
-            f"an update would give two entities of {plan.collection!r} the same value of a unique field; nothing was changed",
+            f"an update would give two entities of {plan.collection!r} the same value of a unique field; "
+            "nothing was changed",
             backend="sqlite",
             operation="update",
             collection=plan.collection,
@@ -111,7 +112,8 @@ def check_revision(plan: TablePlan, old: Row, new: Row) -> None:
     stored, expected = int(old[at]), int(new[at]) - 1
     if stored != expected:
         raise ConflictError(
-            f"the entity {new[0]!r} of {plan.collection!r} is at revision {stored}, not {expected}; nothing was changed",
+            f"the entity {new[0]!r} of {plan.collection!r} is at revision {stored}, not {expected}; "
+            "nothing was changed",
             entity_id=str(new[0]),
             expected=expected,
             stored=stored,
@@ -122,7 +124,7 @@ def check_revision(plan: TablePlan, old: Row, new: Row) -> None:
 def patched(plan: TablePlan, old: Row, operation: Patch) -> Row:
     """The row that a patch makes of the stored one."""
     values = list(old)
-    document: dict[str, Any] = dict(operation.extras)
+    document = dict(operation.extras)
     for field, value in operation.changes:
         if field.scalar is not None:
             values[plan.at[field.name]] = value
