@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, cast, overload
 from ...core._async.engine import AsyncEngine, AsyncTransaction
 from ...core.options import Explanation, Isolation, TransactionOptions
 from ...errors import InvalidEntityError, StorageError
-from ...model.ids import new_id, now_text
+from ..ids import new_id, now_text
 from ...query.conditions import Condition
 from ...query.filters import (
     CursorPage,

@@ -11,7 +11,6 @@ from typing import Any, Literal, TypeVar, cast, overload
 from ...core._sync.engine import Engine, Transaction
 from ...core.options import Explanation, Isolation, TransactionOptions
 from ...errors import InvalidEntityError, StorageError
-from ...model.ids import new_id, now_text
 from ...query.conditions import Condition
 from ...query.filters import (
     CursorPage,
@@ -52,6 +51,7 @@ from ..arguments import (
     search_request,
 )
 from ..explained import explained
+from ..ids import new_id, now_text
 from ..pages import SearchPager, SortPager
 from .contract import Repository
 

@@ -9,8 +9,8 @@ import uuid
 
 import pytest
 
-from torematrix.core.storage.model import ids
-from torematrix.core.storage.model.ids import new_id, now, now_text
+from torematrix.core.storage.face import ids
+from torematrix.core.storage.face.ids import new_id, now, now_text
 from torematrix.core.storage.model.kinds import Kind, Scalar, encode_scalar
 
 

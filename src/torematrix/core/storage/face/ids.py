@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime
 from random import Random
 
-from ._times import utc_text
+from ..model._times import utc_text
 
 __all__ = ["new_id", "now", "now_text"]
 
