@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -180,12 +181,12 @@ def test_a_database_that_this_process_has_open(open_database, saved, existing):
 
 
 @pytest.mark.parametrize("damage", ["header", "all", "schema", "truncated", "empty", "text"])
-@pytest.mark.parametrize("in_use", [False, True])
-def test_a_damaged_database_can_be_replaced(open_database, saved, existing, damage, in_use):
-    """That is what backups are for. Even so, not while somebody has it open."""
+@pytest.mark.parametrize("in_use", [None, "wal", "delete"])
+def test_a_damaged_database_can_be_replaced(saved, existing, damage, in_use):
+    """That is what backups are for. Even so, not while somebody has it open, or without a WAL is writing to it."""
     with contextlib.ExitStack() as stack:
         if in_use:
-            stack.enter_context(another_process(existing))
+            stack.enter_context(another_process(existing, in_use, "BEGIN"))
         content = bytearray(existing.read_bytes())
         if damage == "header":
             content[:100] = bytes(100)
@@ -215,9 +216,11 @@ def test_a_failure_at_the_last_moment(saved, existing, monkeypatch):
     with another_process(existing):
         pass  # killed: the row it wrote is in the WAL alone
     rename = Path.replace
+    alone = existing.parent.with_name("alone.db")  # what a power failure at that moment would leave of it
 
     def fail(self, other):
         if Path(other) == existing:
+            shutil.copyfile(existing, alone)
             raise OSError(5, "Input/output error")
         return rename(self, other)
 
@@ -233,6 +236,7 @@ def test_a_failure_at_the_last_moment(saved, existing, monkeypatch):
         with pytest.raises(StorageError, match="Input/output error"):
             restore(saved, existing, replace=True)
         monkeypatch.undo()
+        assert damaged or rows(alone) == 8
         assert [name for name in names(existing) if name.startswith(".")] == []
         if damaged:
             assert existing.with_name("app.db-wal").read_bytes() == wal

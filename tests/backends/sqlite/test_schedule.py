@@ -14,7 +14,7 @@ from torematrix.core.storage.backends.sqlite.admin import verify_backup
 from torematrix.core.storage.backends.sqlite.schedule import BackupSchedule
 from torematrix.core.storage.errors import ConfigurationError, StorageError, UnavailableError
 
-START = dt.datetime(2030, 1, 31, 23, 59, 59, 1, tzinfo=dt.UTC)
+START = dt.datetime(2020, 1, 31, 23, 59, 59, 1, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
 PATIENCE = 60  # seconds, after which a test fails that waits for another thread
 
@@ -48,7 +48,7 @@ def test_the_first_is_due_at_once(schedule, folder):
     made = schedule.run_due(START)
     assert made.parent == folder
     assert made.name.startswith("app-")
-    assert made.name.endswith("-20300131T235959.000001Z.db")
+    assert made.name.endswith("-20200131T235959.000001Z.db")
     assert schedule.last_backup == made
     assert schedule.last_error is None
     assert verify_backup(made)["collections"]["notes"]["rows"] == 5
@@ -63,7 +63,7 @@ def test_the_next_is_due_after_the_interval(database, schedule):
     assert schedule.seconds_left(START + HOUR / 4) == 2700
     other = BackupSchedule(database, start=False)
     made = other.run_due((START + HOUR).astimezone(dt.timezone(dt.timedelta(hours=5))))
-    assert "20300201T005959" in made.name
+    assert "20200201T005959" in made.name
     assert schedule.run_due(START + HOUR) is None
     assert schedule.last_backup != made == other.last_backup
 
@@ -73,8 +73,8 @@ def test_the_newest_are_kept(schedule, folder):
     made = schedule.run_due(START)
     strangers = [
         "notes.txt",
-        "app-20200101T000000.000000Z.db",
-        made.name.replace("2030", "20x0"),
+        "app-20210101T000000.000000Z.db",
+        made.name.replace("2020", "20x0"),
         made.name.replace("0131T", "9931T"),
         made.name + ".bak",
         "old-" + made.name,
@@ -131,7 +131,7 @@ def test_a_very_long_name(open_database, folder, tmp_path):
 def test_what_a_killed_process_left(schedule, folder):
     """Unfinished files, and manifests without a backup, go once they have not changed for a day."""
     made = schedule.run_due(START)
-    lone = folder / made.name.replace("2030", "2029").replace(".db", ".db.manifest.json")
+    lone = folder / made.name.replace("2020", "2019").replace(".db", ".db.manifest.json")
     stale, fresh = (folder / f".torematrix-{digit * 16}.tmp" for digit in "ab")
     for path, days in ((stale, 2), (lone, 2), (fresh, 0.5)):
         path.write_text("")
@@ -252,8 +252,9 @@ def test_stopping_gives_up_a_backup_under_way(database, folder, monkeypatch):
         schedule.run_due(START)
 
 
-def test_a_forgotten_schedule_ends(database, outcomes):
-    """A storage that was dropped without being closed keeps no thread alive."""
+def test_a_forgotten_schedule_ends(database, outcomes, monkeypatch):
+    """A storage that was dropped without being closed keeps no thread alive, not even until it would next wake."""
+    monkeypatch.setattr(module, "_LONGEST_WAIT", 10 * PATIENCE)
     schedule = BackupSchedule(database)
     thread, gone = schedule._thread, weakref.ref(schedule)
     assert outcomes.acquire(timeout=PATIENCE)
