@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -28,6 +28,7 @@ __all__ = [
     "Count",
     "FloatSum",
     "Max",
+    "Measured",
     "Min",
     "Sum",
     "accumulate",
@@ -77,6 +78,9 @@ class Max(msgspec.Struct, frozen=True):
 
     field: str
 
+
+Measured: TypeAlias = Count | Sum | Avg | Min | Max
+"""What may be asked of a group."""
 
 _FUNCTIONS: Final[dict[type, AggregateFunction]] = {
     Count: AggregateFunction.COUNT,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Sequence
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, NoReturn, TypeAlias, TypeVar
 
 import msgspec
 
@@ -104,7 +104,7 @@ class Expression:
     def __invert__(self) -> Expression:
         return Negation(self)
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> NoReturn:
         # `a and b` would silently drop a.
         raise TypeError("combine filters with & | ~ (and parentheses), not with and, or, not")
 

@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, Literal, TypeVar, overload
 
 from ...core.options import Explanation, Isolation
+from ...query.aggregates import Measured
 from ...query.filters import (
     CursorPage,
     CursorPagination,
@@ -255,7 +256,7 @@ class AsyncRepository(ABC, Generic[T]):
         self,
         filters: Filters = None,
         group_by: str | Iterable[str] | None = None,
-        **measures: Any,
+        **measures: Measured,
     ) -> builtins.list[dict[str, Any]]:
         """Measures over the entities that match: one dict a group, in the order of the groups' keys.
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, cast, overload
 from ...core._async.engine import AsyncEngine, AsyncTransaction
 from ...core.options import Explanation, Isolation, TransactionOptions
 from ...errors import InvalidEntityError, StorageError
-from ..ids import new_id, now_text
+from ...query.aggregates import Measured
 from ...query.conditions import Condition
 from ...query.filters import (
     CursorPage,
@@ -51,6 +51,7 @@ from ..arguments import (
     search_request,
 )
 from ..explained import explained
+from ..ids import new_id, now_text
 from ..pages import SearchPager, SortPager
 from .contract import AsyncRepository
 
@@ -321,7 +322,7 @@ class AsyncStorageRepository(AsyncRepository[T]):
         self,
         filters: Filters = None,
         group_by: str | Iterable[str] | None = None,
-        **measures: Any,
+        **measures: Measured,
     ) -> builtins.list[dict[str, Any]]:
         asked = aggregation_of(self._collection, filters, group_by, measures)
         return asked.results(await self._engine.run(asked.operation))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 from ...capability import Capabilities, Feature
 from ...core._async.engine import AsyncEngine, AsyncTransaction
@@ -105,6 +105,16 @@ class AsyncStorage:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._config!r}>"
 
+    @overload
+    def repository(
+        self,
+        entity_class: type[dict[Any, Any]],
+        collection_name: str | None = None,
+        *,
+        indexes: Iterable[Index] = (),
+        searchable: Iterable[str | tuple[str, int]] | None = None,
+    ) -> AsyncStorageRepository[dict[str, Any]]: ...
+    @overload
     def repository(
         self,
         entity_class: type[T],
@@ -112,7 +122,15 @@ class AsyncStorage:
         *,
         indexes: Iterable[Index] = (),
         searchable: Iterable[str | tuple[str, int]] | None = None,
-    ) -> AsyncStorageRepository[T]:
+    ) -> AsyncStorageRepository[T]: ...
+    def repository(
+        self,
+        entity_class: type[Any],
+        collection_name: str | None = None,
+        *,
+        indexes: Iterable[Index] = (),
+        searchable: Iterable[str | tuple[str, int]] | None = None,
+    ) -> AsyncStorageRepository[Any]:
         """The entities of this class in that collection; no I/O.
 
         Args:

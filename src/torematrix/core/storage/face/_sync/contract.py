@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Generic, Literal, TypeVar, overload
 
 from ...core.options import Explanation, Isolation
+from ...query.aggregates import Measured
 from ...query.filters import (
     CursorPage,
     CursorPagination,
@@ -256,7 +257,7 @@ class Repository(ABC, Generic[T]):
         self,
         filters: Filters = None,
         group_by: str | Iterable[str] | None = None,
-        **measures: Any,
+        **measures: Measured,
     ) -> builtins.list[dict[str, Any]]:
         """Measures over the entities that match: one dict a group, in the order of the groups' keys.
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar, cast, overload
 from ...core._sync.engine import Engine, Transaction
 from ...core.options import Explanation, Isolation, TransactionOptions
 from ...errors import InvalidEntityError, StorageError
+from ...query.aggregates import Measured
 from ...query.conditions import Condition
 from ...query.filters import (
     CursorPage,
@@ -318,7 +319,7 @@ class StorageRepository(Repository[T]):
         self,
         filters: Filters = None,
         group_by: str | Iterable[str] | None = None,
-        **measures: Any,
+        **measures: Measured,
     ) -> builtins.list[dict[str, Any]]:
         asked = aggregation_of(self._collection, filters, group_by, measures)
         return asked.results(self._engine.run(asked.operation))

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 from ...capability import Capabilities, Feature
 from ...core._sync.engine import Engine, Transaction
@@ -86,6 +86,16 @@ class Storage:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._config!r}>"
 
+    @overload
+    def repository(
+        self,
+        entity_class: type[dict[Any, Any]],
+        collection_name: str | None = None,
+        *,
+        indexes: Iterable[Index] = (),
+        searchable: Iterable[str | tuple[str, int]] | None = None,
+    ) -> StorageRepository[dict[str, Any]]: ...
+    @overload
     def repository(
         self,
         entity_class: type[T],
@@ -93,7 +103,15 @@ class Storage:
         *,
         indexes: Iterable[Index] = (),
         searchable: Iterable[str | tuple[str, int]] | None = None,
-    ) -> StorageRepository[T]:
+    ) -> StorageRepository[T]: ...
+    def repository(
+        self,
+        entity_class: type[Any],
+        collection_name: str | None = None,
+        *,
+        indexes: Iterable[Index] = (),
+        searchable: Iterable[str | tuple[str, int]] | None = None,
+    ) -> StorageRepository[Any]:
         """The entities of this class in that collection; no I/O.
 
         Args:
