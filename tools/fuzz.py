@@ -19,14 +19,15 @@ import multiprocessing
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from torematrix.core.storage import Storage
-from torematrix.core.storage.testing.fuzz.filters import Difference, FilterFuzz
+from torematrix.core.storage.testing.fuzz.filters import DifferenceError, FilterFuzz
 from torematrix.core.storage.testing.fuzz.programs import ProgramFuzz
 
 QUESTIONS_PER_EPOCH = 1_000
@@ -36,7 +37,9 @@ Outcome = tuple[str, int, list[str]]
 
 
 def _subject(url: str, folder: str) -> Storage:
-    options: dict[str, object] = {"durability": "fast"} if url.startswith("sqlite:///") and ":memory:" not in url else {}
+    options: dict[str, Any] = (
+        {"durability": "fast"} if url.startswith("sqlite:///") and ":memory:" not in url else {}
+    )
     return Storage.open(url.replace("{folder}", folder), **options)
 
 
@@ -51,14 +54,16 @@ def run_epoch(task: Task) -> Outcome:
     ):
         if kind == "questions":
             filters = FilterFuzz(reference, subject, epoch, entities=400)
-            runs = ((filters.run, number) for number in range(amount))
+            run: Callable[[int], None] = filters.run
+            numbers = range(amount)
         else:
             programs = ProgramFuzz(reference, subject)
-            runs = ((programs.run, epoch * PROGRAMS_PER_EPOCH + number) for number in range(amount))
-        for run, number in runs:
+            run = programs.run
+            numbers = range(epoch * PROGRAMS_PER_EPOCH, epoch * PROGRAMS_PER_EPOCH + amount)
+        for number in numbers:
             try:
                 run(number)
-            except Difference as difference:
+            except DifferenceError as difference:
                 differences.append(str(difference))
                 if len(differences) == 5:
                     break
@@ -75,7 +80,9 @@ def _tasks(kind: str, start: int, total: int, size: int, url: str) -> Iterator[T
 
 def main() -> int:
     """The exit code: 0 without differences, 1 with."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--questions", type=int, default=6_000)
     parser.add_argument("--programs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1, help="the first epoch")
@@ -84,7 +91,13 @@ def main() -> int:
     parser.add_argument("--resume", type=Path, help="a file that remembers how far earlier runs came")
     parser.add_argument("--failures", type=Path, default=Path("fuzz-failures"))
     given = parser.parse_args()
-    state = {"questions": given.seed, "programs": given.seed, "run": {"questions": 0, "programs": 0}, "differences": 0}
+    state: dict[str, int] = {
+        "questions": given.seed,
+        "programs": given.seed,
+        "questions run": 0,
+        "programs run": 0,
+        "differences": 0,
+    }
     if given.resume is not None and given.resume.exists():
         state = json.loads(given.resume.read_text(encoding="utf-8"))
     tasks = [
@@ -95,14 +108,20 @@ def main() -> int:
     done = {"questions": 0, "programs": 0}
     found: list[str] = []
     console = Console()
-    bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )
     with bar, multiprocessing.get_context("spawn").Pool(given.processes) as pool:
         bars = {kind: bar.add_task(kind, total=getattr(given, kind)) for kind in done}
         for kind, amount, differences in pool.imap(run_epoch, tasks):
             done[kind] += amount
             bar.advance(bars[kind], amount)
             state[kind] += 1
-            state["run"][kind] += amount
+            state[f"{kind} run"] += amount
             state["differences"] += len(differences)
             for difference in differences:
                 found.append(difference)

@@ -55,7 +55,7 @@ def test_a_truncated_file(tmp_path: Path) -> None:
     fill(path)
     size = path.stat().st_size
     os.truncate(path, size // 2)
-    with pytest.raises(CorruptionError):  # noqa: PT012  # whichever meets the damage first
+    with pytest.raises(CorruptionError):  # whichever meets the damage first
         with Storage.open(f"sqlite:///{path}") as storage:
             storage.repository(Note).list()
 
@@ -67,7 +67,7 @@ def test_overwritten_pages(tmp_path: Path) -> None:
     with path.open("r+b") as file:
         file.seek(4096 * 6)
         file.write(b"\xa5" * 4096 * 20)
-    with pytest.raises(StorageError):  # noqa: PT012  # whichever meets the damage first
+    with pytest.raises(StorageError):  # noqa: PT012, SIM117  # whichever meets the damage first
         with Storage.open(f"sqlite:///{path}") as storage:
             notes = storage.repository(Note)
             assert all(note.text == "words " * 50 for note in notes.list())
@@ -84,7 +84,10 @@ def test_a_folder_where_the_file_should_be(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
-    """In a read-only folder nothing is created, and the error says so; root is checked in a process without its rights."""
+    """In a read-only folder nothing is created, and the error says so.
+
+    Root may write anywhere, so the program gives up its rights first.
+    """
     folder = tmp_path / "locked"
     folder.mkdir()
     folder.chmod(0o555)
@@ -101,7 +104,11 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
         if parent.stat().st_uid == os.getuid() and len(parent.parts) > 2:
             parent.chmod(parent.stat().st_mode | 0o055)
     result = subprocess.run(
-        [sys.executable, "-c", program, str(folder / "notes.db")], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program, str(folder / "notes.db")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert result.stdout.strip() in ("UnavailableError", "PermissionDeniedError"), result.stderr
     assert list(folder.iterdir()) == []
@@ -153,7 +160,7 @@ def test_a_full_disk_inside_a_transaction(tmp_path: Path) -> None:
     fill(path)
     with Storage.open(f"sqlite:///{path}") as storage:
         notes = storage.repository(Note)
-        with pytest.raises(StorageError):  # noqa: PT012  # the block is what is tested
+        with pytest.raises(StorageError):  # noqa: PT012, SIM117  # the block is what is tested
             with storage.transaction():
                 notes.create(Note("first"))
                 with file_size_limit(path.stat().st_size + 100_000), pytest.raises(StorageError):
@@ -252,7 +259,9 @@ def test_a_forked_child_is_told(tmp_path: Path) -> None:
         check=False,
         env={**os.environ, "PYTHONWARNINGS": "ignore::DeprecationWarning"},
     )
-    assert result.stdout.splitlines() == ["['refused', 'refused', 'refused', 'refused'] 1", "2"], result.stderr
+    assert result.stdout.splitlines() == ["['refused', 'refused', 'refused', 'refused'] 1", "2"], (
+        result.stderr
+    )
 
 
 def test_rows_of_another_hand(tmp_path: Path) -> None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from ...face._sync.repository import StorageRepository
 from ...face._sync.storage import Storage
 from ...query.filters import Expression, SortOrder
 from .questions import filter_of, simpler, sort_of
-from .values import Sample, json_value, sample, KEYS
+from .values import KEYS, Sample, json_value, sample
 
-__all__ = ["Difference", "FilterFuzz"]
+__all__ = ["DifferenceError", "FilterFuzz"]
 
 
-class Difference(Exception):
+class DifferenceError(Exception):
     """Two backends gave different answers; the message holds what is needed to see it again."""
 
 
@@ -42,14 +42,19 @@ class FilterFuzz:
             for at in range(entities)
         ]
         self._pairs: list[tuple[StorageRepository[Any], StorageRepository[Any]]] = []
-        for cls, held, suffix in ((Sample, samples, "typed"), (dict, frees, "free")):
-            pair = tuple(storage.repository(cls, f"{name}_{suffix}") for storage in (reference, subject))
-            for repository in pair:
-                repository.bulk_create(held)
-            self._pairs.append((pair[0], pair[1]))
+        held: tuple[tuple[type[Any], list[Any], str], ...] = (
+            (Sample, samples, "typed"),
+            (dict, frees, "free"),
+        )
+        for cls, entities_held, suffix in held:
+            right: StorageRepository[Any] = reference.repository(cls, f"{name}_{suffix}")
+            tested: StorageRepository[Any] = subject.repository(cls, f"{name}_{suffix}")
+            for repository in (right, tested):
+                repository.bulk_create(entities_held)
+            self._pairs.append((right, tested))
 
     def run(self, number: int) -> None:
-        """Ask question ``number``; raises Difference where the answers differ."""
+        """Ask question ``number``; raises DifferenceError where the answers differ."""
         random = Random(f"question {self._seed} {number}")
         free = random.random() < 0.4
         expression = filter_of(random, free=free)
@@ -57,11 +62,8 @@ class FilterFuzz:
         if self._same(free, expression, sort):
             return
         expression = self._shrunk(free, expression, sort)
-        if self._same(free, expression, []):
-            smallest_sort = sort
-        else:
-            smallest_sort = []
-        raise Difference(self._report(number, free, expression, smallest_sort))
+        smallest_sort = sort if self._same(free, expression, []) else []
+        raise DifferenceError(self._report(number, free, expression, smallest_sort))
 
     def _same(self, free: bool, expression: Expression, sort: list[tuple[str, SortOrder]]) -> bool:
         reference, subject = self._pairs[free]
@@ -96,17 +98,18 @@ class FilterFuzz:
 
 def _answer(
     repository: StorageRepository[Any], expression: Expression, sort: list[tuple[str, SortOrder]]
-) -> object:
+) -> list[str] | str:
     def ids() -> list[str]:
         found = repository.list(expression, sort_by=sort)
         return [item["id"] if isinstance(item, dict) else item.id for item in found]
 
-    return outcome(ids)
+    answer = outcome(ids)
+    return cast("list[str] | str", answer)
 
 
 def outcome(act: Callable[[], object]) -> object:
     """What the call gives, or the class of what it raises."""
     try:
         return act()
-    except Exception as error:  # whatever it is, both must raise the same
+    except Exception as error:  # noqa: BLE001  # whatever it is, both must raise the same
         return f"raises {type(error).__name__}"

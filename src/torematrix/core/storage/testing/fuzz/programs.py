@@ -6,14 +6,14 @@ import copy
 from collections.abc import Callable
 from dataclasses import fields
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
 from ...face._sync.repository import StorageRepository
 from ...face._sync.storage import Storage
 from ...query.filters import CursorPagination, Pagination
-from .filters import Difference, outcome
+from .filters import DifferenceError, outcome
 from .questions import aggregates, filter_of, search_text, sort_of
 from .values import POOLS, WORDS, Sample, sample, text
 
@@ -22,7 +22,7 @@ __all__ = ["ProgramFuzz"]
 _IDS: Final = tuple(f"p{at}" for at in range(24))
 
 
-class _Undone(Exception):
+class _UndoneError(Exception):
     """Leaves a transaction so that it is rolled back."""
 
 
@@ -40,7 +40,11 @@ class ProgramFuzz:
         self._steps = steps
 
     def run(self, seed: int) -> None:
-        """Run program ``seed``; raises Difference at the first step whose outcomes differ, with the fewest steps before it."""
+        """Run program ``seed``.
+
+        Raises:
+            DifferenceError: at the first step whose outcomes differ, with the fewest steps before it.
+        """
         differs = self._first_difference(seed, frozenset())
         if differs is None:
             return
@@ -50,7 +54,7 @@ class ProgramFuzz:
             if self._first_difference(seed, fewer) == differs:
                 skipped = fewer
         kept = [at for at in range(differs + 1) if at not in skipped]
-        raise Difference(self._report(seed, kept))
+        raise DifferenceError(self._report(seed, kept))
 
     def _repositories(self, seed: int, attempt: int) -> list[StorageRepository[Sample]]:
         name = f"prog_{seed}_{attempt}"
@@ -82,7 +86,10 @@ class ProgramFuzz:
         for at in kept:
             right, wrong = (self._outcome(seed, at, index, repositories[index]) for index in (0, 1))
             name = _choose(Random(f"program {seed} {at}")).__name__
-            lines.append(f"{at} {name}: {right!r:.400}" + ("" if right == wrong else f"\n   but the subject: {wrong!r:.400}"))
+            lines.append(
+                f"{at} {name}: {right!r:.400}"
+                + ("" if right == wrong else f"\n   but the subject: {wrong!r:.400}")
+            )
         return "\n".join(lines)
 
 
@@ -93,11 +100,13 @@ def _plain(value: Any) -> object:
     if isinstance(value, msgspec.Struct):
         # Cursors are signed with each database's own key: that there is one is what compares.
         plain = {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
-        return {name: (item is not None if name in ("next", "previous") else item) for name, item in plain.items()}
+        return {
+            name: (item is not None if name in ("next", "previous") else item) for name, item in plain.items()
+        }
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [_plain(item) for item in cast("list[Any]", value)]
     if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
+        return {name: _plain(item) for name, item in cast("dict[str, Any]", value).items()}
     return repr(value)
 
 
@@ -168,7 +177,11 @@ def _get(random: Random, repository: StorageRepository[Sample]) -> object:
 
 def _list(random: Random, repository: StorageRepository[Sample]) -> object:
     condition, sort = filter_of(random, free=False), sort_of(random, free=False)
-    return [repository.list(condition, sort_by=sort), repository.count(condition), repository.find_one(condition, sort_by=sort)]
+    return [
+        repository.list(condition, sort_by=sort),
+        repository.count(condition),
+        repository.find_one(condition, sort_by=sort),
+    ]
 
 
 def _pages(random: Random, repository: StorageRepository[Sample]) -> object:
@@ -184,10 +197,14 @@ def _walk(repository: StorageRepository[Sample], condition: Any, sort: Any, size
     page = repository.list(condition, sort_by=sort, pagination=CursorPagination(limit=size))
     there.append(page)
     while page.next is not None:
-        page = repository.list(condition, sort_by=sort, pagination=CursorPagination(after=page.next, limit=size))
+        page = repository.list(
+            condition, sort_by=sort, pagination=CursorPagination(after=page.next, limit=size)
+        )
         there.append(page)
     while page.previous is not None:
-        page = repository.list(condition, sort_by=sort, pagination=CursorPagination(before=page.previous, limit=size))
+        page = repository.list(
+            condition, sort_by=sort, pagination=CursorPagination(before=page.previous, limit=size)
+        )
         there.append(page)
     return there
 
@@ -201,7 +218,9 @@ def _search(random: Random, repository: StorageRepository[Sample]) -> object:
     pages: list[object] = []
     after: str | None = None
     while True:
-        part = repository.search(query, names, pagination=CursorPagination(after=after, limit=2), filters=condition)
+        part = repository.search(
+            query, names, pagination=CursorPagination(after=after, limit=2), filters=condition
+        )
         pages.append(part)
         after = part.next
         if after is None:
@@ -214,29 +233,37 @@ def _aggregate(random: Random, repository: StorageRepository[Sample]) -> object:
 
 
 def _stream(random: Random, repository: StorageRepository[Sample]) -> object:
-    return [item.id for item in repository.stream(sort_by=sort_of(random, free=False), batch_size=random.randint(1, 5))]
+    return [
+        item.id
+        for item in repository.stream(sort_by=sort_of(random, free=False), batch_size=random.randint(1, 5))
+    ]
 
 
 def _speak(random: Random, repository: StorageRepository[Sample]) -> object:
     return repository.patch(random.choice(_IDS), title=text(random), body=text(random))
 
 
-def _transaction(random: Random, storage: Storage, repository: StorageRepository[Sample], depth: int) -> object:
+def _transaction(
+    random: Random, storage: Storage, repository: StorageRepository[Sample], depth: int
+) -> object:
     results: list[object] = []
     try:
         with storage.transaction(read_only=random.random() < 0.1):
-            for _ in range(random.randint(0, 4)):
-                results.append(outcome(lambda: _plain(_step(random, storage, repository, depth - 1))))
+            results.extend(
+                outcome(lambda: _plain(_step(random, storage, repository, depth - 1)))
+                for _ in range(random.randint(0, 4))
+            )
             if random.random() < 0.3:
-                raise _Undone
-    except _Undone:
+                raise _UndoneError
+    except _UndoneError:
         results.append("undone")
     return results
 
 
 _ACTIONS: Final[tuple[Callable[..., object], ...]] = (
     _create, _create, _create, _update, _update, _upsert, _upsert, _patch, _speak, _speak, _delete, _bulk_create,
-    _bulk_create, _bulk_update, _bulk_delete, _get, _list, _list, _pages, _search, _search, _aggregate, _stream, _transaction, _transaction,
+    _bulk_create, _bulk_update, _bulk_delete, _get, _list, _list, _pages, _search, _search, _aggregate, _stream,
+    _transaction, _transaction,
 )  # fmt: skip
 
 

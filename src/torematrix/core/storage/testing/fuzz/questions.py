@@ -10,7 +10,7 @@ import msgspec
 
 from ...query.aggregates import Avg, Count, Max, Min, Sum
 from ...query.filters import AllOf, AnyOf, Expression, Negation, QueryFilter, SortOrder
-from .values import KEYS, POOLS, STRINGS, WORDS, DECIMALS, FLOATS, INTS, json_value
+from .values import DECIMALS, FLOATS, INTS, KEYS, POOLS, STRINGS, WORDS, json_value
 
 __all__ = ["aggregates", "filter_of", "search_text", "simpler", "sort_of"]
 
@@ -19,8 +19,8 @@ _ANY: Final = ("eq", "ne", "in", "not_in", "is_null")
 _TEXT: Final = ("like", "ilike", "starts_with", "ends_with", "contains", "regex")
 _STRINGS: Final = ("title", "body", "label")
 _PATTERNS: Final = (
-    "a", "^a", "a$", "^$", "", ".", "[ab]+", "(?i)É", "(?s)a.b", r"\d", r"\w+", r"\s", "a|b", "(ab)*c", "x{2,5}", "[^a]", r"\bcat\b",
-    "(?i)k", "^.{3}$", r"\\", "日", "[a-c]{2}", r"\.", "(?i)ß",
+    "a", "^a", "a$", "^$", "", ".", "[ab]+", "(?i)É", "(?s)a.b", r"\d", r"\w+", r"\s", "a|b", "(ab)*c", "x{2,5}",
+    "[^a]", r"\bcat\b", "(?i)k", "^.{3}$", r"\\", "日", "[a-c]{2}", r"\.", "(?i)ß",
 )  # fmt: skip
 SORTED: Final = (*POOLS, "id", "nested.city", "nested.zip", "revision")
 FREE_SORTED: Final = ("id",)
@@ -234,7 +234,7 @@ def simpler(item: Expression) -> list[Expression]:
         ]
         return [*parts, *without, *inner]
     if isinstance(item, QueryFilter) and isinstance(item.value, list) and item.operator in ("in", "not_in"):
-        values = item.value
+        values: list[Any] = item.value
         return [
             QueryFilter(item.field, item.operator, values[:at] + values[at + 1 :])
             for at in range(len(values))

@@ -64,7 +64,7 @@ DECIMALS: Final = tuple(
     )
 )
 BIGS: Final = (0, 1, -1, 10, 2**63, 2**64 + 1, -(2**70), 10**40)
-_UTC: Final = dt.timezone.utc
+_UTC: Final = dt.UTC
 DATETIMES: Final = (
     dt.datetime(1, 1, 1, tzinfo=_UTC),
     dt.datetime(2024, 1, 1, tzinfo=_UTC),
