@@ -90,14 +90,18 @@ class BlockingAsyncDriver(AsyncDriver):
         return self._driver.capabilities
 
     async def open(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._loop is not None and self._loop is not loop:
-            raise StorageError(
-                "the storage is open in another event loop; open one for each", backend=self.backend
-            )
+        """As the port says."""
         if self._loop is None:
-            self._loop, self._turn = loop, asyncio.Lock()
+            self._loop, self._turn = asyncio.get_running_loop(), asyncio.Lock()
+        self._check_loop()
         await self._writer.finish(self._driver.open)
+
+    def _check_loop(self) -> None:
+        """Refuse to work in another event loop: whoever waits in one cannot be woken from another."""
+        if self._loop is not asyncio.get_running_loop():
+            raise StorageError(
+                "the storage was opened in another event loop; open one in each", backend=self.backend
+            )
 
     async def close(self) -> None:
         if self._loop is None:
@@ -114,6 +118,7 @@ class BlockingAsyncDriver(AsyncDriver):
 
     async def _take_turn(self) -> None:
         """Become the task that may write; UnavailableError when others have not finished within the deadline."""
+        self._check_loop()
         turn = self._turn
         if turn is None:
             raise StorageError("the storage is not open", backend=self.backend)
@@ -135,6 +140,7 @@ class BlockingAsyncDriver(AsyncDriver):
             self._turn.release()
 
     async def run(self, operation: Operation, session: AsyncSession | None) -> Any:
+        self._check_loop()
         if session is not None:
             own: _WaitingSession = session  # type: ignore[assignment]  # begin gives nothing else
             return await own.worker.finish(self._driver.run, operation, own.session)

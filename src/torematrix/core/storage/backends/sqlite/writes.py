@@ -5,7 +5,7 @@ Each function works within a transaction that its caller has begun.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import apsw
@@ -37,28 +37,22 @@ def duplicate_error(
 
 def insert_rows(connection: apsw.Connection, plan: TablePlan, rows: Sequence[Row]) -> None:
     """Insert these rows, and what makes them findable, within the transaction at hand."""
-    taken = 0
-
-    def native_rows() -> Iterator[Row]:
-        # apsw takes the next row when it has stored the one before, so the last one taken is the one that failed.
-        nonlocal taken
-        for row in rows:
-            taken += 1
-            yield plan.to_native(row)
-
+    native = [plan.to_native(row) for row in rows] if plan.native else rows
+    before = connection.total_changes()
     try:
         if not plan.text_indexes:
-            connection.executemany(plan.insert, native_rows() if plan.native or len(rows) > 1 else rows)
+            connection.executemany(plan.insert, native)
             return
         first = (
             int(connection.execute(f"SELECT coalesce(max(seq), 0) FROM {plan.table}").fetchall()[0][0]) + 1
         )
-        connection.executemany(plan.insert_at, ((first + at, *row) for at, row in enumerate(native_rows())))
-        search.add(connection, plan, [(first + at, row) for at, row in enumerate(rows)])
+        connection.executemany(plan.insert_at, ((first + at, *row) for at, row in enumerate(native)))
     except apsw.ConstraintError as error:
         if is_duplicate(error):
-            raise duplicate_error(connection, plan, rows, taken) from error
+            # As many rows as were stored stand before the one that was refused.
+            raise duplicate_error(connection, plan, rows, connection.total_changes() - before + 1) from error
         raise
+    search.add(connection, plan, [(first + at, row) for at, row in enumerate(rows)])
 
 
 def replace_rows(
