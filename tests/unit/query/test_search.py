@@ -133,6 +133,26 @@ def test_refused(text):
         parse_search(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "more"),
+    [
+        ("é" * 15_000, "x"),
+        ("a " * 15_000, " "),
+        (" ".join(f"w{n}" for n in range(1000)), " x"),
+        (" OR ".join(f"w{n}" for n in range(1000)), " OR x"),
+        (" OR ".join(f"a w{n}" for n in range(500)), " OR a"),
+        ("a " + " ".join(f"-w{n}" for n in range(999)), " -x"),
+        ('"' + "a " * 1000, "a"),
+        ("漢" * 1000, "漢"),
+    ],
+)
+def test_bounded(text, more):
+    """A query is bounded by its bytes and by its words, however they are arranged."""
+    assert parse_search(text).words
+    with pytest.raises(InvalidQueryError, match=r"30,000 bytes|1,001 words"):
+        parse_search(text + more)
+
+
 def test_scored_words():
     """Each word of a required term scores once, in the order of the query; exclusions do not score."""
     parsed = parse_search('b "a b" -c ca* OR a ca d-e* "d ee"* c')

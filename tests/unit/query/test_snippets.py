@@ -84,7 +84,7 @@ def test_never_long():
     result = marked("start " + "-" * 1_000_000 + " found " + "=" * 1_000_000, "found", words=4)
     assert "[found]" in result
     assert len(result) < 300
-    result = marked("x" * 1_000_000, "x" * 1_000_000, words=1)
+    result = marked("x" * 30_000, "x" * 30_000, words=1)
     assert result.startswith("[xxx")
     assert len(result) < 80
 

@@ -1,4 +1,4 @@
-"""The query language of full-text search: whatever a user types means something, and nothing is an error.
+"""The query language of full-text search: whatever a user types means something, and no form of it is an error.
 
 *   Words are all required. The analyzer cuts them as it cuts texts; a word that it splits is a phrase
     (``foo-bar`` finds foo followed by bar), and one in which it finds nothing (``++``) is as if absent.
@@ -11,6 +11,8 @@
 *   ``OR`` in capitals, between terms, separates alternatives; it binds looser than the rest. Where a side is empty
     it is as if absent. ``AND`` is a word like any other.
 *   Exclusions alone find nothing, also in an alternative.
+
+What bounds the work of a query is its size alone: 30,000 bytes, and 1,000 words, each counted as often as it is given.
 """
 
 from __future__ import annotations
@@ -20,13 +22,19 @@ from typing import Final
 
 import msgspec
 
-from .patterns import check_query_text
+from ..errors import InvalidQueryError
+from .patterns import MAX_PATTERN_BYTES, check_query_text
 from .text import is_hashed, token_spans
 
-__all__ = ["MIN_PREFIX", "Clause", "SearchQuery", "Term", "Word", "parse_search"]
+__all__ = ["MAX_WORDS", "MIN_PREFIX", "Clause", "SearchQuery", "Term", "Word", "parse_search"]
 
 MIN_PREFIX: Final = 2
 """The length in characters, of the folded word, from which a prefix is one."""
+
+
+MAX_WORDS: Final = 1_000
+"""The words of all terms together, exclusions and the same word in another term included: engines look for each of them
+in every text that may match."""
 
 
 class Word(msgspec.Struct, frozen=True, order=True):
@@ -92,7 +100,14 @@ _TERM: Final = re.compile(
 
 
 def parse_search(text: str) -> SearchQuery:
-    """What the text asks for. Raises InvalidQueryError only for NUL and lone surrogates, which no value holds."""
+    """What the text asks for.
+
+    Raises:
+        InvalidQueryError: it holds NUL or a lone surrogate, which no value holds, is above 30,000 bytes of UTF-8, or
+            has more than 1,000 words. Nothing else is an error.
+    """
+    if len(check_query_text(text, "the search text").encode()) > MAX_PATTERN_BYTES:
+        raise InvalidQueryError(f"the search text is longer than {MAX_PATTERN_BYTES:,} bytes of UTF-8")
     alternatives: dict[Clause, None] = {}
     required: dict[Term, None] = {}
     excluded: dict[Term, None] = {}
@@ -103,7 +118,7 @@ def parse_search(text: str) -> SearchQuery:
         required.clear()
         excluded.clear()
 
-    for found in _TERM.finditer(check_query_text(text, "the search text")):
+    for found in _TERM.finditer(text):
         if found[0] == "OR":
             end_clause()
             continue
@@ -116,6 +131,9 @@ def parse_search(text: str) -> SearchQuery:
         if term is not None:
             (excluded if found["minus"] else required)[term] = None
     end_clause()
+    words = sum(len(term.tokens) for clause in alternatives for term in (*clause.required, *clause.excluded))
+    if words > MAX_WORDS:
+        raise InvalidQueryError(f"the search text has {words:,} words; a search takes at most {MAX_WORDS:,}")
     return SearchQuery(tuple(alternatives))
 
 
