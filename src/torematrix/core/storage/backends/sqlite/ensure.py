@@ -94,21 +94,24 @@ def _evolution(connection: apsw.Connection, collection: Collection) -> Evolution
 
 def check(connection: apsw.Connection, collection: Collection) -> None:
     """Refuse a collection that a read-only database does not have in this form."""
-    if not _evolution(connection, collection).is_empty:
+    plan = TablePlan(collection.name, collection.schema)
+    in_form = _evolution(connection, collection).is_empty and search.is_served(connection, plan)
+    if not in_form or _is_outdated(connection, plan):
         raise ConfigurationError(
             f"the collection {collection.name!r} is not there in this form, and the database is open read-only",
             backend="sqlite",
             collection=collection.name,
         )
-    _check_analyzer(connection, collection)
 
 
-def _check_analyzer(connection: apsw.Connection, collection: Collection) -> bool:
-    """Whether the search index was made by the analyzer at hand."""
+def _is_outdated(connection: apsw.Connection, plan: TablePlan) -> bool:
+    """Whether what is indexed of texts was made with other Unicode tables or other rules."""
+    if not plan.text_indexes:
+        return False
     found = connection.execute(
-        f"SELECT value FROM {META} WHERE scope = 'analyzer' AND key = ?", (collection.name,)
+        f"SELECT value FROM {META} WHERE scope = 'analyzer' AND key = ?", (plan.collection,)
     ).fetchone()
-    return found is not None and found[0] == ANALYZER_VERSION
+    return found is None or found[0] != ANALYZER_VERSION
 
 
 def ensure(connection: apsw.Connection, collection: Collection) -> None:
@@ -121,7 +124,7 @@ def ensure(connection: apsw.Connection, collection: Collection) -> None:
     evolution = _evolution(connection, collection)
     name, schema = collection.name, collection.schema
     plan = TablePlan(name, schema)
-    stale = bool(schema.searchable) and not _check_analyzer(connection, collection)
+    stale = _is_outdated(connection, plan) or not search.is_current(connection, plan)
     if evolution.is_empty and not stale:
         return
     if evolution.created:

@@ -8,7 +8,6 @@ longer. Nothing but numbers ever stands in that source.
 from __future__ import annotations
 
 import functools
-import heapq
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
@@ -24,64 +23,54 @@ _UNROLLED_WORDS: Final = 16
 _SPELLED_FIELDS: Final = 32
 """Above these, the source loops: Python compiles no expression of any length."""
 
-_SMALLEST_SWEEP: Final = 4_096
+_SLACK: Final = 256
+"""So many candidates are let in before those that have fallen behind are dropped: cheaper than a heap."""
+
+_ALL: Final = 2**63 - 1
 
 
 class Best:
     """The candidates for a page of matches, by score alone: ids, which break ties, are looked at afterwards.
 
-    Args:
-        wanted: how many matches are asked for; None for all of them.
-        behind: only scores below this are candidates; those that equal it are noted apart.
+    Attributes:
+        floor: no match below this score is among the wanted ones.
+        ceiling: only scores below this are candidates.
+        scores, keys: the candidates.
+        level: the keys of the matches whose score equals the ceiling.
+        full: at how many candidates ``settle`` is to be called.
     """
 
-    __slots__ = ("_behind", "_heap", "_keys", "_scores", "_sweep", "_wanted", "floor", "level")
+    __slots__ = ("_wanted", "ceiling", "floor", "full", "keys", "level", "scores")
 
     def __init__(self, wanted: int | None, behind: int | None = None) -> None:
         self.floor = 0
+        self.ceiling = _ALL if behind is None else behind
+        self.scores: array[int] = array("q")
+        self.keys: array[int] = array("q")
         self.level: array[int] = array("q")
-        """The keys of the matches whose score equals ``behind``."""
+        self.full = _ALL
         self._wanted = wanted
-        self._behind = behind
-        self._heap: list[int] = []
-        self._scores: array[int] = array("q")
-        self._keys: array[int] = array("q")
-        self._sweep = _SMALLEST_SWEEP
+        if wanted is not None:
+            self.full = wanted + max(_SLACK, wanted)
 
-    def add(self, score: int, key: int) -> None:
-        """Take a match whose score is not below ``floor``."""
-        if self._behind is not None and score >= self._behind:
-            if score == self._behind:
-                self.level.append(key)
+    def settle(self) -> None:
+        """Raise the floor to the last of the wanted scores, and drop what lies below."""
+        wanted = self._wanted
+        if wanted is None or len(self.scores) <= wanted:
             return
-        self._scores.append(score)
-        self._keys.append(key)
-        if self._wanted is None:
-            return
-        heap = self._heap
-        if len(heap) < self._wanted:
-            heapq.heappush(heap, score)
-            if len(heap) < self._wanted:
-                return
-        else:
-            heapq.heappushpop(heap, score)
-        self.floor = heap[0]
-        if len(self._scores) >= self._sweep:
-            self._drop_the_lower()
-
-    def _drop_the_lower(self) -> None:
-        # Scores that rise from row to row would otherwise all be kept.
-        kept = [(score, key) for score, key in zip(self._scores, self._keys, strict=True) if score >= self.floor]
-        self._scores = array("q", [score for score, _ in kept])
-        self._keys = array("q", [key for _, key in kept])
-        self._sweep = max(_SMALLEST_SWEEP, 2 * len(kept))
+        self.floor = floor = sorted(self.scores)[-wanted]
+        kept = [(score, key) for score, key in zip(self.scores, self.keys, strict=True) if score >= floor]
+        self.scores[:] = array("q", [score for score, _ in kept])
+        self.keys[:] = array("q", [key for _, key in kept])
+        # As many again: where all scores are equal, all are kept, and looking through them has to stay rare.
+        self.full = len(kept) + max(_SLACK, len(kept))
 
     def groups(self) -> list[tuple[int, list[int]]]:
         """The scores of the candidates, highest first, each with the keys of the matches that have it."""
+        self.settle()
         groups: dict[int, list[int]] = {}
-        for score, key in zip(self._scores, self._keys, strict=True):
-            if score >= self.floor:
-                groups.setdefault(score, []).append(key)
+        for score, key in zip(self.scores, self.keys, strict=True):
+            groups.setdefault(score, []).append(key)
         return sorted(groups.items(), reverse=True)
 
 
@@ -102,7 +91,11 @@ def visitor(weights: Mapping[int, int], factors: Sequence[int], average: int, be
 @functools.lru_cache(maxsize=256)
 def _maker(weights: tuple[tuple[int, int], ...], words: int) -> Callable[..., Visit]:
     unrolled = words <= _UNROLLED_WORDS
-    lines = ["def make(factors, average, best):", "    ten, three, add = 10 * average, 3 * average, best.add"]
+    lines = [
+        "def make(factors, average, best):",
+        "    ten, three, ceiling = 10 * average, 3 * average, best.ceiling",
+        "    scores, keys, level = best.scores, best.keys, best.level",
+    ]
     if unrolled:
         lines += [f"    factor_{word} = factors[{word}]" for word in range(words)]
     else:
@@ -121,7 +114,12 @@ def _maker(weights: tuple[tuple[int, int], ...], words: int) -> Callable[..., Vi
         lines += _word(weights, "word", "factor", " " * 12)
     lines += [
         "        if score >= best.floor:",
-        "            add(score, api.rowid)",
+        "            if score < ceiling:",
+        "                scores.append(score)",
+        "                keys.append(api.rowid)",
+        "                if len(keys) >= best.full: best.settle()",
+        "            elif score == ceiling:",
+        "                level.append(api.rowid)",
         "        return True",
         "    return visit",
     ]

@@ -8,6 +8,7 @@ visits the matches, one for the rows of the page. Where equal scores do not fit 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -23,7 +24,7 @@ from .compile import Parameter, Sql, compile_condition
 from .plan import TablePlan
 from .quoting import quote_fts, quote_name
 from .scoring import Best, visitor
-from .search_index import add, check, create, drop, is_current, rebuild, remove, replace
+from .search_index import add, check, create, drop, is_current, is_served, rebuild, remove, replace
 
 __all__ = [
     "add",
@@ -31,6 +32,7 @@ __all__ = [
     "create",
     "drop",
     "is_current",
+    "is_served",
     "match_text",
     "rebuild",
     "remove",
@@ -39,11 +41,14 @@ __all__ = [
     "statements",
 ]
 
+_factor: Final = functools.lru_cache(maxsize=1_024)(word_factor)  # a logarithm to 34 digits
+
 # No collection, and so no table a filter looks at, can be named so.
 _FOUND: Final = quote_name("$found")
 _LENGTHS: Final = quote_name("$lengths")
 
 _WIDE: Final = 32
+"""So many expressions are added up in one row."""
 
 
 def run(connection: apsw.Connection, operation: Search) -> Ranked:
@@ -54,14 +59,16 @@ def run(connection: apsw.Connection, operation: Search) -> Ranked:
     if operation.query.is_empty:
         return Ranked([], 0 if operation.with_total else None, statistics)
     average = average_length(statistics.length, statistics.documents)
-    factors = [word_factor(statistics.documents, df, average) for df in statistics.frequencies]
+    factors = [_factor(statistics.documents, df, average) for df in statistics.frequencies]
     wanted = None if operation.limit is None else max(1, operation.offset + operation.limit)
     best = Best(wanted, None if operation.after is None else operation.after[0])
     sql = Sql()
     statement = asked.visiting(sql)
     visit = apsw.pyobject(visitor(asked.weights, factors, average, best))
     matched = int(connection.execute(statement, (*sql.parameters, visit)).fetchall()[0][0])
-    return Ranked(_page(connection, plan, operation, best), matched if operation.with_total else None, statistics)
+    return Ranked(
+        _page(connection, plan, operation, best), matched if operation.with_total else None, statistics
+    )
 
 
 def statements(operation: Search, sql: Sql) -> list[tuple[str, list[Parameter]]]:
@@ -69,10 +76,16 @@ def statements(operation: Search, sql: Sql) -> list[tuple[str, list[Parameter]]]
     plan: TablePlan = operation.collection.plan
     asked = _Asked(plan, operation)
     sql.emulated.append("relevance is computed by the library, for every match")
-    found: list[tuple[str, list[Parameter]]] = [(asked.index.totals_statement, [])]
-    found += [(asked.counting, [text]) for text in asked.word_texts()[:1]]
+    counting: list[tuple[str, list[Parameter]]] = [
+        (asked.counting, [text]) for text in asked.word_texts()[:1]
+    ]
     visiting = asked.visiting(sql)
-    return [*found, (visiting, [*sql.parameters, None]), (_rows_statement(plan), ["[]"])]
+    return [
+        (asked.index.totals_statement, []),
+        *counting,
+        (visiting, [*sql.parameters, None]),
+        (_rows_statement(plan), ["[]"]),
+    ]
 
 
 class _Asked:
@@ -97,7 +110,9 @@ class _Asked:
 
     def word_texts(self) -> list[str]:
         """The FTS5 query of each scored word."""
-        return [f"{self._columns}({_words((word.token,), word.prefix)})" for word in self._operation.query.words]
+        return [
+            f"{self._columns}({_words((word.token,), word.prefix)})" for word in self._operation.query.words
+        ]
 
     def statistics(self, connection: apsw.Connection) -> SearchStatistics:
         """What the scores depend on, as it is now."""
@@ -110,7 +125,9 @@ class _Asked:
         """The statement that visits the matches and counts them; the function to call is bound last."""
         table, condition = self.index.table, self._operation.condition
         found = sql.bind(f"{self._columns}({match_text(self._operation.query)})")
-        lengths = _balanced([f"{weight} * {_LENGTHS}.l{number}" for number, weight in sorted(self.weights.items())])
+        lengths = _balanced(
+            [f"{weight} * {_LENGTHS}.l{number}" for number, weight in sorted(self.weights.items())]
+        )
         test = f"torematrix_visit({_FOUND}.{table}, ?, {lengths})"
         if condition is not TRUE:
             sql.trigram = self._plan.trigram_candidate
@@ -134,9 +151,10 @@ def match_text(query: SearchQuery) -> str:
         (only,) = query.alternatives
         return _clause([*scored, *(_term(term) for term in only.required if term.is_phrase)], only)
     words = " OR ".join(scored)
-    if all(len(each.required) == 1 and not each.excluded and not each.required[0].is_phrase for each in query.alternatives):
+    clauses = [_clause(map(_term, clause.required), clause) for clause in query.alternatives]
+    if clauses == scored:
         return words
-    alternatives = " OR ".join(f"({_clause(map(_term, each.required), each)})" for each in query.alternatives)
+    alternatives = " OR ".join(f"({clause})" for clause in clauses)
     return f"({words}) AND ({alternatives})"
 
 
@@ -154,7 +172,7 @@ def _words(words: Iterable[str], prefix: bool) -> str:
 
 
 def _balanced(parts: Sequence[str]) -> str:
-    """The sum of these expressions as a tree, because SQLite limits the depth of an expression, and a chain is all depth."""
+    """The sum of these expressions as a tree: SQLite limits the depth of an expression, and a chain is all depth."""
     if len(parts) <= _WIDE:
         return " + ".join(parts)
     middle = len(parts) // 2
@@ -165,48 +183,39 @@ def _rows_statement(plan: TablePlan) -> str:
     return f"SELECT seq, {plan.select} FROM {plan.table} WHERE seq IN (SELECT value FROM json_each(?))"
 
 
-def _page(connection: apsw.Connection, plan: TablePlan, operation: Search, best: Best) -> list[tuple[int, Row]]:
+def _page(
+    connection: apsw.Connection, plan: TablePlan, operation: Search, best: Best
+) -> list[tuple[int, Row]]:
     """The rows of the page with their scores, in order."""
-    skip, left = operation.offset, operation.limit
     groups = best.groups()
     if operation.after is not None:
         score, behind = operation.after
         groups.insert(0, (score, _by_id(connection, plan, best.level, behind=behind)))
+    start = operation.offset
+    end = None if operation.limit is None else start + operation.limit
     page: dict[int, int] = {}
     for score, keys in groups:
-        if left == 0:
-            break
-        if skip >= len(keys):
-            skip -= len(keys)
-            continue
-        if skip or (left is not None and len(keys) > left):
-            keys = _by_id(connection, plan, keys, skip=skip, limit=left)
-            skip = 0
-        page.update(dict.fromkeys(keys, score))
-        if left is not None:
-            left -= len(keys)
+        first, last = max(0, start), len(keys) if end is None else min(len(keys), end)
+        if first < last:
+            # Ids have to be known only of a group that is not on the page as a whole.
+            is_whole = last - first == len(keys)
+            wanted = keys if is_whole else _by_id(connection, plan, keys, limit=last)[first:]
+            page.update(dict.fromkeys(wanted, score))
+        start -= len(keys)
+        end = None if end is None else end - len(keys)
     found = connection.execute(_rows_statement(plan), (_json(page),)).fetchall() if page else []
     rows = zip([page[row[0]] for row in found], plan.rows([row[1:] for row in found]), strict=True)
     return sorted(rows, key=lambda hit: (-hit[0], hit[1][0]))
 
 
 def _by_id(
-    connection: apsw.Connection,
-    plan: TablePlan,
-    keys: Iterable[int],
-    *,
-    skip: int = 0,
-    limit: int | None = None,
-    behind: str = "",
+    connection: apsw.Connection, plan: TablePlan, keys: Iterable[int], *, limit: int = -1, behind: str = ""
 ) -> list[int]:
-    """These keys in the order of the ids of their rows, or some of them; none of an id up to ``behind``."""
-    # The sign keeps SQLite from walking all ids in order where a few rows are to be looked up. No id is "".
-    statement = (
-        f"SELECT seq FROM {plan.table} WHERE seq IN (SELECT value FROM json_each(?)) AND +id > ? "
-        "ORDER BY +id LIMIT ? OFFSET ?"
-    )
-    found = connection.execute(statement, (_json(keys), behind, -1 if limit is None else limit, skip))
-    return [row[0] for row in found]
+    """These keys in the order of the ids of their rows, the first of them; none of an id up to ``behind``."""
+    # The signs keep SQLite from walking all ids in order where a few rows are to be looked up. No id is "".
+    chosen = "seq IN (SELECT value FROM json_each(?)) AND +id > ?"
+    statement = f"SELECT seq FROM {plan.table} WHERE {chosen} ORDER BY +id LIMIT ?"
+    return [row[0] for row in connection.execute(statement, (_json(keys), behind, limit))]
 
 
 def _json(keys: Iterable[int]) -> str:

@@ -8,7 +8,7 @@ Every function works within a transaction that its caller has begun, and keeps t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import apsw
@@ -24,7 +24,19 @@ from .quoting import quote_name
 if TYPE_CHECKING:
     from .plan import TablePlan
 
-__all__ = ["SearchIndex", "add", "check", "create", "derived_name", "drop", "is_current", "rebuild", "remove", "replace"]
+__all__ = [
+    "SearchIndex",
+    "add",
+    "check",
+    "create",
+    "derived_name",
+    "drop",
+    "is_current",
+    "is_served",
+    "rebuild",
+    "remove",
+    "replace",
+]
 
 _MARK: Final = "$"
 """Stands in the name of every table derived from a collection's, and in no collection's name."""
@@ -65,16 +77,20 @@ class SearchIndex:
         marks = ", ?" * len(paths)
         self._insert_lengths = f"INSERT INTO {self.lengths}(seq, {', '.join(counts)}) VALUES (?{marks})"
         self._insert_words = f"INSERT INTO {self.table}(rowid, {', '.join(words)}) VALUES (?{marks})"
-        self._update_lengths = f"UPDATE {self.lengths} SET {', '.join(f'{count} = ?' for count in counts)} WHERE seq = ?"
+        self._update_lengths = (
+            f"UPDATE {self.lengths} SET {', '.join(f'{count} = ?' for count in counts)} WHERE seq = ?"
+        )
         # FTS5 answers while it stands on a row, whichever it is.
         self.totals_statement = f"SELECT torematrix_totals({self.table}) FROM {self.table} LIMIT 1"
         # FTS5 refuses to update some columns of a table without content.
-        self._update_words = f"UPDATE {self.table} SET {', '.join(f'{word} = ?' for word in words)} WHERE rowid = ?"
+        self._update_words = (
+            f"UPDATE {self.table} SET {', '.join(f'{word} = ?' for word in words)} WHERE rowid = ?"
+        )
 
     def add(self, connection: apsw.Connection, seq: int, row: Row) -> None:
         """Index a row that is not there yet."""
         lengths, words = self._analyzed([read(row) for read in self._readers])
-        # First, because FTS5 takes a key that it has already, and is wrong for good from then on; a primary key refuses.
+        # First, because a primary key refuses what it has. FTS5 takes it, and is wrong for good from then on.
         connection.execute(self._insert_lengths, (seq, *lengths))
         connection.execute(self._insert_words, (seq, *words))
 
@@ -149,6 +165,11 @@ def is_current(connection: apsw.Connection, plan: TablePlan) -> bool:
     return _present(connection, plan) == _definitions(plan)
 
 
+def is_served(connection: apsw.Connection, plan: TablePlan) -> bool:
+    """Whether there is every table that searches and filters look at, whatever else there is."""
+    return _definitions(plan).items() <= _present(connection, plan).items()
+
+
 def rebuild(connection: apsw.Connection, plan: TablePlan) -> None:
     """Index every stored row, whatever is indexed now."""
     for index in plan.text_indexes:
@@ -196,7 +217,8 @@ def _present(connection: apsw.Connection, plan: TablePlan) -> dict[str, str]:
     """The derived tables that are there, with their statements; not those that FTS5 keeps for itself."""
     prefix = derived_name(plan.collection, "")
     found = connection.execute(
-        "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, ?) = ?", (len(prefix), prefix)
+        "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, ?) = ?",
+        (len(prefix), prefix),
     ).fetchall()
     lengths = derived_name(plan.collection, "lengths")
     return {name: sql for name, sql in found if name == lengths or sql.startswith("CREATE VIRTUAL TABLE")}

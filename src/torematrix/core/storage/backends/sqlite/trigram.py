@@ -103,5 +103,7 @@ def trigram_candidate(
 
 def _trigrams(literals: Iterable[str]) -> list[str]:
     folded = map(simple_fold, literals)
-    found = list(dict.fromkeys(text[at : at + _LENGTH] for text in folded for at in range(len(text) - _LENGTH + 1)))
+    found = list(
+        dict.fromkeys(text[at : at + _LENGTH] for text in folded for at in range(len(text) - _LENGTH + 1))
+    )
     return found[:: -(-len(found) // _MOST) or 1]
