@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Sequence
-from typing import Generic, NoReturn, TypeAlias, TypeVar
+from typing import ClassVar, Generic, NoReturn, TypeAlias, TypeVar
 
 import msgspec
 
@@ -145,7 +145,7 @@ class F:
     """A field, to build conditions from: ``F("status") == "active"``, ``F("tags").contains("x")``."""
 
     __slots__ = ("_path",)
-    __hash__ = None  # type: ignore[assignment]  # == builds a condition, so a field cannot be a key
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # == builds a condition: a field cannot be a key
 
     def __init__(self, path: str) -> None:
         self._path = path
