@@ -28,6 +28,6 @@ def describe_shape(shape: Shape, *, _open: tuple[type, ...] = ()) -> Canonical:
     if isinstance(shape, Union):
         return {"union": [describe_shape(member, _open=_open) for member in shape.members]}
     if shape.cls in _open:
-        return {"again": shape.cls.__name__}
+        return {"again": len(_open) - _open.index(shape.cls)}  # so many classes up; a name may change
     inner = (*_open, shape.cls)
     return {"record": {field.key: describe_shape(field.shape, _open=inner) for field in shape.fields}}

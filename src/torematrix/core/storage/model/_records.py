@@ -12,13 +12,13 @@ import sys
 import typing
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Annotated, Any, TypeGuard, TypeVar, cast
+from typing import Annotated, Any, ClassVar, TypeGuard, TypeVar, cast
 
 import msgspec
 
 from ..errors import ConfigurationError
 
-__all__ = ["MISSING", "Member", "RecordClass", "is_record_class", "per_class", "record_class"]
+__all__ = ["MISSING", "Member", "RecordClass", "StoredRecord", "is_record_class", "per_class", "record_class"]
 
 R = TypeVar("R")
 
@@ -78,6 +78,12 @@ class RecordClass(msgspec.Struct, frozen=True):
     tag: tuple[str, str | int] | None = None
 
 
+class StoredRecord:
+    """A class known only from what was stored of it: its instances are dicts, its members' annotations are shapes."""
+
+    record: ClassVar[RecordClass]
+
+
 def _pydantic_model() -> type | None:
     module = sys.modules.get("pydantic")
     return getattr(module, "BaseModel", None)
@@ -113,6 +119,8 @@ def per_class(make: Callable[[type[object]], R]) -> Callable[[type[object]], R]:
 @per_class
 def record_class(cls: type[object]) -> RecordClass:
     """What the class declares; ConfigurationError when its annotations or its constructor cannot be followed."""
+    if issubclass(cls, StoredRecord):
+        return cls.record
     if _is_pydantic(cls):
         return _from_pydantic(cls)
     hints = _hints(cls)

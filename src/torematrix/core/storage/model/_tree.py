@@ -181,6 +181,8 @@ def _read(annotation: object, where: str, marks: tuple[object, ...]) -> Shape:
     """``marks`` are the ``Annotated`` metadata around this annotation, which reach the scalars directly in it."""
     if annotation is Any or annotation is object:
         return Anything()
+    if isinstance(annotation, Shape):  # a member of a stored record
+        return annotation
     origin = typing.get_origin(annotation)
     arguments = typing.get_args(annotation)
     if origin is Annotated:

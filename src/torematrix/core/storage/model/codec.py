@@ -8,9 +8,9 @@ everything before any I/O and never changes the entity; decoding calls the class
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
 
-from ..errors import InvalidEntityError
+from ..errors import InvalidEntityError, UnsupportedError
 from ._checks import DocumentCheck, SizeCheck
 from ._encoders import encoder
 from ._free import FIELD_DEPTH, free_encoder, located, named
@@ -21,6 +21,7 @@ from ._readers import compile_reader
 from ._scalars import Canonical
 from ._writers import compile_writer, field_encoder
 from .schema import Field, Schema
+from .stored import StoredSchema
 
 __all__ = ["Codec", "Row", "json_text"]
 
@@ -63,6 +64,10 @@ class Codec(Generic[T]):
             self.row_to_replace = rows.row_to_replace
             self.decode = rows.decode
             return
+        self.decode = compile_reader(schema, json_documents=json_documents)
+        if isinstance(schema, StoredSchema):
+            self.row_to_create = self.row_to_replace = _refuse_write
+            return
         check_size = SizeCheck(schema, json_documents=json_documents)
         check_document = self._check_document if self._check_document and schema.has_document else None
         self.row_to_create, self.row_to_replace = (
@@ -75,7 +80,6 @@ class Codec(Generic[T]):
             )
             for replaces in (False, True)
         )
-        self.decode = compile_reader(schema, json_documents=json_documents)
 
     def id_of(self, entity: T) -> str | None:
         """The entity's id in canonical form, or None when it has none yet; InvalidEntityError when it can be none."""
@@ -91,6 +95,8 @@ class Codec(Generic[T]):
         Raises InvalidEntityError for a name the class does not declare (unless it keeps extras), for the id,
         created_at and the revision, which a patch does not touch, and for every value that could not be stored.
         """
+        if isinstance(self.schema, StoredSchema) and not self.schema.freeform:
+            _refuse_write()
         encoded: dict[str, Canonical] = {}
         for name, value in changes.items():
             try:
@@ -122,3 +128,9 @@ class Codec(Generic[T]):
 
 def _value_encoder(field: Field) -> Callable[[Any], Canonical]:
     return encoder(field.shape) if field.scalar is None else field_encoder(field)
+
+
+def _refuse_write(*_: object) -> NoReturn:
+    raise UnsupportedError(
+        "the collection was opened by its stored description, for reading: open it with its entity class to write"
+    )

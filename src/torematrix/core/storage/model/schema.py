@@ -19,7 +19,7 @@ from ._tree import Anything, Nullable, Shape, shape_of
 from .markers import Index, Revision, Searchable, check_weight
 from .names import check_distinct, check_field_name, column_name
 
-__all__ = ["Field", "IndexSpec", "Schema", "schema_of"]
+__all__ = ["Field", "IndexSpec", "Schema", "finished", "schema_of"]
 
 _EMPTY_FACTORIES: dict[object, Canonical] = {list: [], tuple: [], set: [], frozenset: [], dict: {}}
 
@@ -204,7 +204,7 @@ def _schema_of(
     specs = agreed(cls, tuple(found))
 
     weights = _searchable(cls, fields, marks, by_key, extras, searchable)
-    final = tuple(_finished(field, specs, dict(weights)) for field in fields.values())
+    final = tuple(finished(field, specs, dict(weights)) for field in fields.values())
     return Schema(cls, record, final, _revision(cls, final, marks), specs, weights)
 
 
@@ -324,7 +324,8 @@ def _is_text(scalar: Scalar | None) -> bool:
     return scalar is not None and scalar.kind is Kind.STR and scalar.enum is None
 
 
-def _finished(field: Field, specs: Sequence[IndexSpec], weights: dict[str, int]) -> Field:
+def finished(field: Field, specs: Sequence[IndexSpec], weights: dict[str, int]) -> Field:
+    """The field, with what the indexes and the searchable paths make of it."""
     covering = [spec for spec in specs if field.name in spec.paths and not spec.substring]
     changes: dict[str, Any] = {
         "indexed": bool(covering) or field.name == "id",

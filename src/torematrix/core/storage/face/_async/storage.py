@@ -11,9 +11,10 @@ from ...capability import Capabilities, Feature
 from ...core._async.engine import AsyncEngine, AsyncTransaction
 from ...core._async.layers import AsyncLayer
 from ...core.options import Isolation, Progress, TransactionOptions
-from ...errors import StorageError
+from ...errors import ConfigurationError, StorageError
 from ...model.markers import Index
 from ...model.schema import schema_of
+from ...model.stored import stored_schema
 from ..owners import current_owner
 from ..registry import Backend, backend_of_config, config_from_url, loaded
 from ..retries import retrying
@@ -145,6 +146,24 @@ class AsyncStorage:
         schema = schema_of(entity_class, indexes=tuple(indexes), searchable=searchable)
         name = collection_name if collection_name is not None else f"{entity_class.__name__.lower()}s"
         return repository_class(self.backend)(self._engine, self._engine.collection(name, schema))
+
+    async def stored_repository(self, collection_name: str) -> AsyncStorageRepository[dict[str, Any]]:
+        """The entities of a collection that is stored here, as dicts, without the class they are of.
+
+        Filters, sorts, pages, searches and aggregates are as with the class, and nothing that is stored is left out. An
+        Enum comes as its value, an inner class as a dict. Entities can be deleted; writing them takes the class, unless
+        the collection is free-form.
+
+        Raises:
+            ConfigurationError: there is no such collection.
+        """
+        description = (await self.collections()).get(collection_name)
+        if description is None:
+            raise ConfigurationError(
+                "there is no such collection", backend=self.backend, collection=collection_name
+            )
+        schema = stored_schema(collection_name, description)
+        return repository_class(self.backend)(self._engine, self._engine.collection(collection_name, schema))
 
     def transaction(
         self, *, read_only: bool = False, isolation: Isolation = Isolation.SNAPSHOT
