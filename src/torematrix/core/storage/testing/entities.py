@@ -6,6 +6,7 @@ import datetime as dt
 import enum
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any, Final, Literal, NamedTuple
 from uuid import UUID
 
@@ -14,7 +15,7 @@ import msgspec
 from ..model.markers import Big, Index, Naive, Revision, Searchable, Unique
 from ..model.schema import Schema, schema_of
 
-__all__ = ["SUBJECTS", "Colour", "Item", "Level", "Maker", "Part", "Sample", "Subject"]
+__all__ = ["SUBJECTS", "Colour", "Item", "Level", "Maker", "Part", "Sample", "Subject", "entity_id_of"]
 
 
 class Colour(enum.Enum):
@@ -132,3 +133,9 @@ SUBJECTS: Final[dict[str, Subject]] = {
     ),
 }
 """What random programs choose among, by a name."""
+
+
+def entity_id_of(entity: Any) -> str:
+    """The id of an entity of any class."""
+    read: Any = getattr(entity, "get", None) or partial(getattr, entity)
+    return str(read("id"))

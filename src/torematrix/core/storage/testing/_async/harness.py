@@ -56,6 +56,17 @@ class AsyncKit:
         await repository.ready()
         return repository
 
+    async def documents(
+        self,
+        name: str | None = None,
+        *,
+        indexes: Iterable[Index] = (),
+        searchable: Iterable[str | tuple[str, int]] | None = None,
+    ) -> AsyncStorageRepository[dict[str, Any]]:
+        """The same for free-form documents."""
+        entity_class: type[dict[str, Any]] = dict
+        return await self.repository(entity_class, name, indexes=indexes, searchable=searchable)
+
     async def fresh(self, **options: Any) -> AsyncStorage:
         """Another open storage, on a database of its own where the URL says how to get one; closed after the test."""
         storage = await AsyncStorage.open_awaited(self._new_url(), **options)

@@ -55,6 +55,17 @@ class Kit:
         repository.ready()
         return repository
 
+    def documents(
+        self,
+        name: str | None = None,
+        *,
+        indexes: Iterable[Index] = (),
+        searchable: Iterable[str | tuple[str, int]] | None = None,
+    ) -> StorageRepository[dict[str, Any]]:
+        """The same for free-form documents."""
+        entity_class: type[dict[str, Any]] = dict
+        return self.repository(entity_class, name, indexes=indexes, searchable=searchable)
+
     def fresh(self, **options: Any) -> Storage:
         """Another open storage, on a database of its own where the URL says how to get one; closed after the test."""
         storage = Storage.open(self._new_url(), **options)

@@ -1,0 +1,60 @@
+# generated from _async/test_declarations.py by tools/generate_twins.py: do not edit
+"""What cannot be declared, and what an index declares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from torematrix.core.storage import (
+    ConfigurationError,
+    Index,
+    InvalidEntityError,
+    InvalidQueryError,
+    QueryFilter,
+    Unique,
+)
+
+from ..._sync.harness import Kit
+from ..forms import UNSTORABLE, Ordinary
+
+
+@pytest.mark.parametrize(
+    "entity_class",
+    UNSTORABLE,
+    ids=lambda given: getattr(given, "__name__", str(given)),
+)
+def test_what_cannot_be_stored_is_refused_as_a_class(kit: Kit, entity_class: Any) -> None:
+    """A class that cannot be stored faithfully raises ConfigurationError before anything is stored."""
+    with pytest.raises(ConfigurationError):
+        kit.storage.repository(entity_class, kit.name())
+
+
+def test_declared_paths_are_checked(kit: Kit) -> None:
+    """Indexes and searchable paths that lead nowhere, or to what cannot be indexed, raise ConfigurationError."""
+    for index in (Index("nothing"), Index("tags"), Index("name.inner"), Index(), Unique("tags")):
+        with pytest.raises(ConfigurationError):
+            kit.storage.repository(Ordinary, kit.name(), indexes=[index])
+    for paths in (["nothing"], ["count"], ["tags"], ["name", "name"]):
+        with pytest.raises(ConfigurationError):
+            kit.storage.repository(Ordinary, kit.name(), searchable=paths)
+
+
+def test_a_typed_path_takes_its_type(kit: Kit) -> None:
+    """``Index("meta.year", int)`` lets a path be sorted and filtered as declared, and refuses other kinds there."""
+    repository = kit.documents(indexes=[Index("meta.year", int), Unique("code", str)])
+    repository.bulk_create(
+        [{"id": str(year), "meta": {"year": year}} for year in (3, 1, 2)] + [{"id": "none"}]
+    )
+    assert [entity["id"] for entity in repository.list(sort_by="meta.year")] == ["none", "1", "2", "3"]
+    assert repository.count([QueryFilter("meta.year", "gt", 1.5)]) == 2
+    with pytest.raises(InvalidQueryError):
+        repository.count([QueryFilter("meta.year", "gt", "1")])
+    others: tuple[Any, ...] = ("1", 1.5, True, [1], {})
+    for value in others:
+        with pytest.raises(InvalidEntityError):
+            repository.create({"meta": {"year": value}})
+        with pytest.raises(InvalidEntityError):
+            repository.patch("1", meta={"year": value})
+    assert repository.count() == 4
