@@ -66,8 +66,9 @@ class AsyncStorageRepository(AsyncRepository[T]):
     Made by ``storage.repository``; making one does no I/O.
     """
 
-    def __init__(self, engine: AsyncEngine, collection: Collection) -> None:
+    def __init__(self, engine: AsyncEngine, collection: Collection, storage: object = None) -> None:
         self._engine = engine
+        self._storage = storage  # lives as long as its repositories, so that others find and share it
         self._collection = collection
         self._schema = collection.schema
         self._codec = collection.codec

@@ -145,7 +145,7 @@ class AsyncStorage:
         """
         schema = schema_of(entity_class, indexes=tuple(indexes), searchable=searchable)
         name = collection_name if collection_name is not None else f"{entity_class.__name__.lower()}s"
-        return repository_class(self.backend)(self._engine, self._engine.collection(name, schema))
+        return repository_class(self.backend)(self._engine, self._engine.collection(name, schema), self)
 
     async def stored_repository(self, collection_name: str) -> AsyncStorageRepository[dict[str, Any]]:
         """The entities of a collection that is stored here, as dicts, without the class they are of.
@@ -163,7 +163,7 @@ class AsyncStorage:
                 "there is no such collection", backend=self.backend, collection=collection_name
             )
         schema = stored_schema(collection_name, description)
-        return repository_class(self.backend)(self._engine, self._engine.collection(collection_name, schema))
+        return repository_class(self.backend)(self._engine, self._engine.collection(collection_name, schema), self)
 
     def transaction(
         self, *, read_only: bool = False, isolation: Isolation = Isolation.SNAPSHOT

@@ -1,0 +1,170 @@
+"""The process behind tools/mutate.py that runs the tests on one mutant after the other, each in a fork of its own.
+
+What the mutants do not touch is imported once, before the forks. The rest of the package is imported in the fork, where
+a finder in front of all others gives the changed source for the changed module; no file is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.abc
+import importlib.util
+import io
+import json
+import os
+import resource
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+import pytest
+from hypothesis import settings
+
+PACKAGE: Final = "torematrix.core.storage"
+SHARED: Final = (f"{PACKAGE}.model", f"{PACKAGE}.errors", f"{PACKAGE}.capability")
+EXAMPLES: Final = (
+    "tests/unit/query/test_evaluate.py",
+    "tests/unit/query/test_normalise.py",
+    "tests/unit/query/test_cursors.py",
+    "tests/unit/query/test_rules.py",
+    "tests/unit/backends/test_compile.py",
+)
+KIT: Final = ("tests/conformance",)
+MEMORY: Final = 4 * 2**30
+QUESTIONS: Final = 400
+PROGRAMS: Final = 8
+
+
+class Overlay(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds one module in a text instead of its file."""
+
+    def __init__(self, module: str, source: str, path: str) -> None:
+        self._module, self._source, self._path = module, source, path
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The module, when it is the one."""
+        if fullname != self._module:
+            return None
+        return importlib.util.spec_from_loader(fullname, self, origin=self._path)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the text as the module."""
+        exec(compile(self._source, f"<mutant of {self._module}>", "exec"), module.__dict__)  # noqa: S102
+
+
+def preload() -> None:
+    """Import everything once, and forget the modules that a mutant may be, or may have been imported by."""
+    import torematrix.core.storage.testing.fuzz.programs  # noqa: F401
+    import torematrix.core.storage.testing.plugin  # noqa: F401
+
+    for name in [name for name in sys.modules if name.startswith(PACKAGE)]:
+        if not name.startswith(SHARED):
+            del sys.modules[name]
+
+
+def run_tests(copy: Path, folders: Sequence[str]) -> bool:
+    """Whether the tests there pass; with none there they do."""
+    paths = [str(copy / folder) for folder in folders if (copy / folder).exists()]
+    if not paths:
+        return True
+    # No database, no cache: the forks run side by side. Examples are the same for every mutant.
+    options = ["-q", "-x", "--tb=short", "-p", "no:cacheprovider", "-p", "no:xdist", f"--rootdir={copy}"]
+    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+        code = pytest.main([*options, f"--basetemp={folder}/t", "--hypothesis-profile=mutation", *paths])
+    return code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+
+
+def run_fuzz() -> bool:
+    """Whether a bounded run of the fuzzer finds no difference between the reference and SQLite."""
+    from torematrix.core.storage import Storage
+    from torematrix.core.storage.testing.fuzz.filters import FilterFuzz
+    from torematrix.core.storage.testing.fuzz.programs import ProgramFuzz
+
+    with Storage.open("memory://") as reference, Storage.open("sqlite:///:memory:") as subject:
+        filters = FilterFuzz(reference, subject, seed=1, entities=80)
+        for number in range(QUESTIONS):
+            filters.run(number)
+        programs = ProgramFuzz(reference, subject)
+        for number in range(PROGRAMS):
+            programs.run(number)
+    return True
+
+
+def failing_stage(copy: Path, stages: Sequence[str]) -> str:
+    """The first stage that fails, "" when all pass."""
+    for stage in stages:
+        try:
+            passed = run_fuzz() if stage == "fuzz" else run_tests(copy, EXAMPLES if stage == "examples" else KIT)
+        except BaseException:
+            traceback.print_exc()
+            passed = False
+        if not passed:
+            return stage
+    return ""
+
+
+def fork(copy: Path, stages: Sequence[str], task: dict[str, str] | None, seconds: float) -> dict[str, object]:
+    """Run the stages in a fork, on the mutant; what failed, the last of the output, and the time it took."""
+    started = time.monotonic()
+    with tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace") as output:
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.setsid()
+            os.close(read)
+            os.dup2(output.fileno(), 1)
+            os.dup2(output.fileno(), 2)
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+            if task is not None:
+                path = copy / "src" / Path(*task["module"].split(".")).with_suffix(".py")
+                sys.meta_path.insert(0, Overlay(task["module"], task["source"], str(path)))
+            os.write(write, failing_stage(copy, stages).encode())
+            sys.stdout.flush()
+            os._exit(0)
+        os.close(write)
+        by = _wait(child, read, started + seconds)
+        output.seek(0, io.SEEK_END)
+        output.seek(max(0, output.tell() - 6_000))
+        return {"by": by, "output": output.read(), "seconds": time.monotonic() - started}
+
+
+def _wait(child: int, read: int, deadline: float) -> str:
+    while time.monotonic() < deadline:
+        done, _ = os.waitpid(child, os.WNOHANG)
+        if done:
+            said = os.read(read, 100).decode()
+            os.close(read)
+            # A fork that died without a word was killed by its mutant.
+            return said if said or _ == 0 else "examples, crashed"
+        time.sleep(0.02)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    os.close(read)
+    return "examples, timed out"
+
+
+def main() -> None:
+    """Read tasks, one line of JSON each, and answer each with another."""
+    copy, stages = Path(sys.argv[1]), sys.argv[2].split(",")
+    settings.register_profile("mutation", derandomize=True, database=None, deadline=None, max_examples=20)
+    preload()
+    baseline = fork(copy, stages, None, 600)
+    print(json.dumps(baseline), flush=True)
+    limit = max(30.0, 6 * float(str(baseline["seconds"])))
+    for line in sys.stdin:
+        answer = fork(copy, stages, json.loads(line), limit)
+        print(json.dumps({"by": answer["by"], "seconds": answer["seconds"]}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
