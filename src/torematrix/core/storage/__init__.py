@@ -120,7 +120,8 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_HOME_OF)  # noqa: PLE0605 - a list  # pyright: ignore[reportUnsupportedDunderAll]
+# A list, made of the table above; to type checkers the imports further up say the same.
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
 __version__ = "0.1.0"
 
 
