@@ -187,7 +187,8 @@ def _marked(node: Node, after: CharSet, *, last: bool) -> Node:
                 after = _coming(items[index], after)
             return seq(_separated(_gapped(marked[::-1], last=last)))
         case Alt(options):
-            return Alt(tuple(_marked(option, after, last=last) for option in options))
+            # What can match nothing comes last: tried first it would always do, and a possessive repeat would keep it.
+            return Alt(tuple(_marked(option, after, last=last) for option in sorted(options, key=nullable)))
         case Repeat(body, low, high):
             again = after if high == 1 else union(_coming(body, after), after)
             possessive = (

@@ -11,8 +11,9 @@ which backtracks, and which says "no match" when it has tried too often. So a pa
 
 By the second rule, repeats that compete for the same characters multiply. One is linear in the text, two are quadratic
 (PCRE decides on some 200 to 400 characters) and accepted unless each try is long in itself, three are cubic and
-refused; counted repeats have as many ways as they have counts. Few patterns have even two, because most repeats do not compete: ``\w+@\w+`` and ``.*a.*b.*c``
-read every character once (see ``_regex_rewrite``). Two compete in ``^.*foo[a-z]*bar.*baz$``.
+refused; counted repeats have as many ways as they have counts. Few patterns have even two, because most repeats do
+not compete: ``\w+@\w+`` and ``.*a.*b.*c`` read every character once (see ``_regex_rewrite``). Two compete in
+``^.*foo[a-z]*bar.*baz$``.
 
 ``reach`` is the length up to which PCRE surely decides; a bound, checked against MongoDB 6.0 with long hostile texts.
 A longer text may exceed what PCRE is allowed even for ``^(?:ab)*a``, and then ``$regex`` quietly says "no match":
