@@ -7,6 +7,7 @@ a finder in front of all others gives the changed source for the changed module;
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.abc
 import importlib.util
 import io
@@ -78,6 +79,7 @@ def run_tests(copy: Path, folders: Sequence[str]) -> bool:
         return True
     # No database, no cache: the forks run side by side. Examples are the same for every mutant.
     options = ["-q", "-x", "--tb=short", "-p", "no:cacheprovider", "-p", "no:xdist", f"--rootdir={copy}"]
+    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # hypothesis was imported before the fork
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
         code = pytest.main([*options, f"--basetemp={folder}/t", "--hypothesis-profile=mutation", *paths])
     return code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
@@ -103,6 +105,8 @@ def failing_stage(copy: Path, stages: Sequence[str]) -> str:
     """The first stage that fails, "" when all pass."""
     for stage in stages:
         try:
+            # Before pytest, whose own finder reads from files whatever belongs to a plug-in.
+            importlib.import_module(f"{PACKAGE}.backends.sqlite.driver")
             passed = run_fuzz() if stage == "fuzz" else run_tests(copy, EXAMPLES if stage == "examples" else KIT)
         except BaseException:
             traceback.print_exc()

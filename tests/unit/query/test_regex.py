@@ -188,6 +188,61 @@ def test_flags_are_the_same_inside_and_outside():
         assert regex_matcher(regex)("a\nb") == ("s" in regex.flags)
 
 
+ABC = ["".join(letters) for length in range(5) for letters in product("abc", repeat=length)]
+
+
+@st.composite
+def exclusive(draw, depth=1):
+    """Options that begin differently, of which one may be empty: what is made possessive and atomic for PCRE."""
+    options = []
+    for letter in draw(st.lists(st.sampled_from("abc"), min_size=1, max_size=2, unique=True)):
+        nested = (
+            st.tuples(exclusive(depth - 1), st.sampled_from(["", "?", "*", "{,2}"])).map("".join)
+            if depth
+            else st.just("")
+        )
+        tails = st.lists(
+            st.one_of(st.sampled_from(["a", "b", "c", "[ab]", "a?", "b*", r"\b", r"\B"]), nested), max_size=2
+        )
+        options.append(letter + "".join(draw(tails)))
+    options.extend(draw(st.sampled_from([[], [], [""], [r"\b"], [r"\B"]])))
+    return "(?:" + "|".join(draw(st.permutations(options))) + ")"
+
+
+@given(
+    st.sampled_from(["", "^", "c", "[bc]"]),
+    st.lists(
+        st.tuples(
+            exclusive(),
+            st.sampled_from(["?", "*", "+", "{,2}", "{1,2}"]),
+            st.sampled_from(["", "a", "b", "c", "a*", "c?", "[^a]", ".*"]),
+        ).map("".join),
+        min_size=1,
+        max_size=3,
+    ),
+    st.sampled_from(["", "$", "a", "b", r"\b"]),
+)
+@settings(max_examples=settings.default.max_examples * 4)
+def test_the_marks_for_backtracking_change_no_answer(start, middle, end):
+    """Possessive repeats, atomic groups and what else spares PCRE work find what RE2 and Python find."""
+    pattern = start + "".join(middle) + end
+    try:
+        regex = parse_regex(pattern)
+    except InvalidQueryError:
+        return
+    event("marked" if re.search(r"[*+?}]\+|\(\?>", regex.pcre) else "not marked")
+    oracle, pcre, re2 = as_python(pattern), as_python(regex.pcre), regex_matcher(regex)
+    for text in ABC:
+        assert re2(text) == (oracle.search(text) is not None) == (pcre.search(text) is not None)
+
+
+def test_what_pcre_gets_wrong_is_kept_from_it():
+    """It makes ``b*`` possessive in front of ``(?:ab)?+``, and prefers an empty alternative that comes first."""
+    assert parse_regex("^b*(?:ab)?b+$").pcre.startswith("(*NO_AUTO_POSSESS)")
+    assert parse_regex("b(|a{2})?b").pcre.endswith("b(?:a{2}|)?+b")
+    assert parse_regex("^abc").pcre == r"\Aabc"  # from which MongoDB can tell the range of an index
+
+
 def found(pattern, text, flags=""):
     return regex_matcher(parse_regex(pattern, flags))(text)
 
