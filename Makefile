@@ -80,8 +80,9 @@ unit: $(READY) ## Run the test suite with branch coverage
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
+# What is marked slow starts the type checkers, which do not depend on the Python that runs them.
 unit-%: .venv-%/.ready
-	@HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci-other} .venv-$*/bin/python $(PYTEST)
+	@HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci-other} .venv-$*/bin/python $(PYTEST) -m "not slow"
 
 unit-others: $(READY) ## Run the test suite on every other Python found (or one: make unit-3.12)
 	@tools/run_stages.sh $$($(BIN)/python tools/find_pythons.py --others --minors | sed 's/^/unit-/')

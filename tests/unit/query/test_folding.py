@@ -83,9 +83,8 @@ def test_pinned():
     assert hashlib.sha256(unpack(SIMPLE_FOLDS).encode()).hexdigest()[:16] == "5d87e16ef52add41"
 
 
-@pytest.mark.skipif(
-    unicodedata.unidata_version != UNICODE_VERSION, reason="made from another Unicode version"
-)
-def test_tables_are_what_the_tool_writes():
-    """The stored tables are what the tool makes of the Unicode version they name."""
-    subprocess.run([sys.executable, ROOT / "tools/make_unicode_tables.py", "--check"], check=True)
+if unicodedata.unidata_version == UNICODE_VERSION:  # a Python of another Unicode version cannot make them
+
+    def test_tables_are_what_the_tool_writes():
+        """The stored tables are what the tool makes of the Unicode version they name."""
+        subprocess.run([sys.executable, ROOT / "tools/make_unicode_tables.py", "--check"], check=True)
