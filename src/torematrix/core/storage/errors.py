@@ -6,7 +6,9 @@ was one, is its ``__cause__``. No message holds a secret or a value of a stored 
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, TypedDict
+
+from typing_extensions import Unpack
 
 __all__ = [
     "ConfigurationError",
@@ -22,6 +24,15 @@ __all__ = [
     "UnavailableError",
     "UnsupportedError",
 ]
+
+
+class Where(TypedDict, total=False):
+    """What every error may say of where it happened."""
+
+    backend: str | None
+    operation: str | None
+    collection: str | None
+    retryable: bool | None
 
 
 class StorageError(Exception):
@@ -92,14 +103,9 @@ class ConflictError(StorageError):
         entity_id: str | None = None,
         expected: int | None = None,
         stored: int | None = None,
-        backend: str | None = None,
-        operation: str | None = None,
-        collection: str | None = None,
-        retryable: bool | None = None,
+        **where: Unpack[Where],
     ) -> None:
-        super().__init__(
-            message, backend=backend, operation=operation, collection=collection, retryable=retryable
-        )
+        super().__init__(message, **where)
         self.entity_id = entity_id
         self.expected = expected
         self.stored = stored
@@ -130,19 +136,8 @@ class InvalidEntityError(StorageError, ValueError):
 
     dooms = False
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        path: str | None = None,
-        backend: str | None = None,
-        operation: str | None = None,
-        collection: str | None = None,
-        retryable: bool | None = None,
-    ) -> None:
-        super().__init__(
-            message, backend=backend, operation=operation, collection=collection, retryable=retryable
-        )
+    def __init__(self, message: str, *, path: str | None = None, **where: Unpack[Where]) -> None:
+        super().__init__(message, **where)
         self.path = path
 
 

@@ -123,7 +123,6 @@ class AsyncRepository(ABC, Generic[T]):
         *,
         pagination: CursorPagination,
     ) -> CursorPage[T]: ...
-    @abstractmethod
     async def list(
         self,
         filters: Filters = None,
@@ -143,6 +142,17 @@ class AsyncRepository(ABC, Generic[T]):
         Raises:
             InvalidQueryError: a name, an operator, an operand, a sort key or a cursor is not acceptable.
         """
+        return await self._list(filters, sort_by, sort_order, pagination)
+
+    @abstractmethod
+    async def _list(
+        self,
+        filters: Filters,
+        sort_by: SortBy,
+        sort_order: SortOrder,
+        pagination: Pagination | CursorPagination | None,
+    ) -> Any:
+        """What ``list`` gives; apart from it so that its overloads are written once."""
 
     @abstractmethod
     async def find_one(
@@ -228,7 +238,6 @@ class AsyncRepository(ABC, Generic[T]):
         filters: Filters = None,
         with_hits: Literal[True],
     ) -> CursorPage[SearchHit[T]]: ...
-    @abstractmethod
     async def search(
         self,
         query: str,
@@ -250,6 +259,18 @@ class AsyncRepository(ABC, Generic[T]):
             filters: a condition that found entities must also meet.
             with_hits: give SearchHit values, with the score and marked extracts, in place of entities.
         """
+        return await self._search(query, fields, pagination, filters, with_hits)
+
+    @abstractmethod
+    async def _search(
+        self,
+        query: str,
+        fields: Iterable[str] | None,
+        pagination: Pagination | CursorPagination | None,
+        filters: Filters,
+        with_hits: bool,
+    ) -> Any:
+        """What ``search`` gives; apart from it so that its overloads are written once."""
 
     @abstractmethod
     async def aggregate(

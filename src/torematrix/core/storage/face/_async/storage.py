@@ -163,7 +163,9 @@ class AsyncStorage:
                 "there is no such collection", backend=self.backend, collection=collection_name
             )
         schema = stored_schema(collection_name, description)
-        return repository_class(self.backend)(self._engine, self._engine.collection(collection_name, schema), self)
+        return repository_class(self.backend)(
+            self._engine, self._engine.collection(collection_name, schema), self
+        )
 
     def transaction(
         self, *, read_only: bool = False, isolation: Isolation = Isolation.SNAPSHOT

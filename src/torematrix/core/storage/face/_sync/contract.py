@@ -124,7 +124,6 @@ class Repository(ABC, Generic[T]):
         *,
         pagination: CursorPagination,
     ) -> CursorPage[T]: ...
-    @abstractmethod
     def list(
         self,
         filters: Filters = None,
@@ -144,6 +143,17 @@ class Repository(ABC, Generic[T]):
         Raises:
             InvalidQueryError: a name, an operator, an operand, a sort key or a cursor is not acceptable.
         """
+        return self._list(filters, sort_by, sort_order, pagination)
+
+    @abstractmethod
+    def _list(
+        self,
+        filters: Filters,
+        sort_by: SortBy,
+        sort_order: SortOrder,
+        pagination: Pagination | CursorPagination | None,
+    ) -> Any:
+        """What ``list`` gives; apart from it so that its overloads are written once."""
 
     @abstractmethod
     def find_one(
@@ -229,7 +239,6 @@ class Repository(ABC, Generic[T]):
         filters: Filters = None,
         with_hits: Literal[True],
     ) -> CursorPage[SearchHit[T]]: ...
-    @abstractmethod
     def search(
         self,
         query: str,
@@ -251,6 +260,18 @@ class Repository(ABC, Generic[T]):
             filters: a condition that found entities must also meet.
             with_hits: give SearchHit values, with the score and marked extracts, in place of entities.
         """
+        return self._search(query, fields, pagination, filters, with_hits)
+
+    @abstractmethod
+    def _search(
+        self,
+        query: str,
+        fields: Iterable[str] | None,
+        pagination: Pagination | CursorPagination | None,
+        filters: Filters,
+        with_hits: bool,
+    ) -> Any:
+        """What ``search`` gives; apart from it so that its overloads are written once."""
 
     @abstractmethod
     def aggregate(

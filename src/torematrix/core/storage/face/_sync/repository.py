@@ -6,7 +6,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
-from typing import Any, Literal, TypeVar, cast, overload
+from typing import Any, TypeVar, cast
 
 from ...core._sync.engine import Engine, Transaction
 from ...core.options import Explanation, Isolation, TransactionOptions
@@ -14,12 +14,10 @@ from ...errors import InvalidEntityError, StorageError
 from ...query.aggregates import Measured
 from ...query.conditions import Condition
 from ...query.filters import (
-    CursorPage,
     CursorPagination,
     Filters,
     PaginatedResult,
     Pagination,
-    SearchHit,
     SortBy,
     SortOrder,
 )
@@ -144,38 +142,12 @@ class StorageRepository(Repository[T]):
         key = id_text(self._schema, entity_id)
         return key is not None and bool(self._engine.run(Remove(self._collection, (key,))))
 
-    @overload
-    def list(
+    def _list(
         self,
-        filters: Filters = None,
-        sort_by: SortBy = None,
-        sort_order: SortOrder = SortOrder.ASC,
-        pagination: None = None,
-    ) -> builtins.list[T]: ...
-    @overload
-    def list(
-        self,
-        filters: Filters = None,
-        sort_by: SortBy = None,
-        sort_order: SortOrder = SortOrder.ASC,
-        *,
-        pagination: Pagination,
-    ) -> PaginatedResult[T]: ...
-    @overload
-    def list(
-        self,
-        filters: Filters = None,
-        sort_by: SortBy = None,
-        sort_order: SortOrder = SortOrder.ASC,
-        *,
-        pagination: CursorPagination,
-    ) -> CursorPage[T]: ...
-    def list(
-        self,
-        filters: Filters = None,
-        sort_by: SortBy = None,
-        sort_order: SortOrder = SortOrder.ASC,
-        pagination: Pagination | CursorPagination | None = None,
+        filters: Filters,
+        sort_by: SortBy,
+        sort_order: SortOrder,
+        pagination: Pagination | CursorPagination | None,
     ) -> Any:
         condition = condition_of(self._schema, filters)
         sort = sort_of(self._schema, sort_by, sort_order)
@@ -224,79 +196,18 @@ class StorageRepository(Repository[T]):
         key = id_text(self._schema, entity_id)
         return key is not None and self._engine.run(Fetch(self._collection, key)) is not None
 
-    @overload
-    def search(
+    def _search(
         self,
         query: str,
-        fields: Iterable[str] | None = None,
-        pagination: None = None,
-        *,
-        filters: Filters = None,
-        with_hits: Literal[False] = False,
-    ) -> builtins.list[T]: ...
-    @overload
-    def search(
-        self,
-        query: str,
-        fields: Iterable[str] | None = None,
-        *,
-        pagination: Pagination,
-        filters: Filters = None,
-        with_hits: Literal[False] = False,
-    ) -> PaginatedResult[T]: ...
-    @overload
-    def search(
-        self,
-        query: str,
-        fields: Iterable[str] | None = None,
-        *,
-        pagination: CursorPagination,
-        filters: Filters = None,
-        with_hits: Literal[False] = False,
-    ) -> CursorPage[T]: ...
-    @overload
-    def search(
-        self,
-        query: str,
-        fields: Iterable[str] | None = None,
-        pagination: None = None,
-        *,
-        filters: Filters = None,
-        with_hits: Literal[True],
-    ) -> builtins.list[SearchHit[T]]: ...
-    @overload
-    def search(
-        self,
-        query: str,
-        fields: Iterable[str] | None = None,
-        *,
-        pagination: Pagination,
-        filters: Filters = None,
-        with_hits: Literal[True],
-    ) -> PaginatedResult[SearchHit[T]]: ...
-    @overload
-    def search(
-        self,
-        query: str,
-        fields: Iterable[str] | None = None,
-        *,
-        pagination: CursorPagination,
-        filters: Filters = None,
-        with_hits: Literal[True],
-    ) -> CursorPage[SearchHit[T]]: ...
-    def search(
-        self,
-        query: str,
-        fields: Iterable[str] | None = None,
-        pagination: Pagination | CursorPagination | None = None,
-        *,
-        filters: Filters = None,
-        with_hits: bool = False,
+        fields: Iterable[str] | None,
+        pagination: Pagination | CursorPagination | None,
+        filters: Filters,
+        with_hits: bool,
     ) -> Any:
         request = search_request(self._collection, query, fields, filters)
         make = request.hit if with_hits else request.entity
         if isinstance(pagination, CursorPagination):
-            return self._search_page(request, pagination, make)
+            return self._search_by_cursor(request, pagination, make)
         limit, offset = limits_of(pagination)
         if request.finds_nothing:
             ranked: Ranked | None = None
@@ -308,7 +219,7 @@ class StorageRepository(Repository[T]):
         total = (ranked.total or 0) if ranked is not None else 0
         return PaginatedResult(items, total, pagination.page, pagination.per_page)
 
-    def _search_page(
+    def _search_by_cursor(
         self, request: SearchRequest, page: CursorPagination, make: Callable[[int, Any], Any]
     ) -> Any:
         pager = SearchPager(request, page, self._engine.cursor_key())
