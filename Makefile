@@ -23,7 +23,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-v
 	--no-annotate --no-emit-index-url --no-emit-find-links --no-config --quiet --custom-compile-command "make lock" \
 	$(ARGS)
 
-.PHONY: help setup test lint format types contracts twins check-twins unit unit-others quick docs fuzz lock \
+.PHONY: help setup test lint format types contracts twins check-twins unit unit-others quick docs fuzz bench lock \
 	clean distclean
 
 help: ## List the commands
@@ -89,6 +89,9 @@ unit-others: $(READY) ## Run the test suite on every other Python found (or one:
 
 quick: $(READY) ## Run the fast tests, without coverage
 	@$(BIN)/python $(PYTEST) -m "not slow"
+
+bench: $(READY) ## Measure against hand-written code and SQLAlchemy (ARGS='--only get,list'); writes docs/benchmarks.md
+	@$(BIN)/python bench/run.py $(if $(ARGS),$(ARGS),--page)
 
 docs: $(READY) ## Build the documentation into site/, warnings being errors
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -1,0 +1,167 @@
+"""The tables as SQLAlchemy 2 declares them, and the statements both of its colours share."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Final
+
+import msgspec
+from entities import Fields
+from sqlalchemy import (
+    DDL,
+    JSON,
+    Dialect,
+    Index,
+    String,
+    TypeDecorator,
+    delete,
+    event,
+    func,
+    select,
+    text,
+    tuple_,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from torematrix.core.storage.face.ids import new_id
+from torematrix.core.storage.query.text import tokens
+
+from . import _form as form
+
+Cursor = tuple[dt.datetime, str]
+
+
+class Moment(TypeDecorator[dt.datetime]):
+    """An aware time as fixed-width text; SQLAlchemy's own DateTime forgets the zone on SQLite, and is slower."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> str | None:
+        return None if value is None else form.text_of(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> dt.datetime | None:
+        return None if value is None else dt.datetime.fromisoformat(value)
+
+
+def now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+class Base(DeclarativeBase):
+    """What the mapped classes share."""
+
+
+class Item(Base):
+    """An item; the id and the times are filled by the mapping's defaults."""
+
+    __tablename__ = "items"
+    __table_args__ = (
+        Index("ix_status", "status", "id"),
+        Index("ix_owner", "owner", "id"),
+        Index("ix_created", "created_at", "id"),
+        Index("ix_updated", "updated_at", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    title: Mapped[str]
+    status: Mapped[str]
+    owner: Mapped[str]
+    size: Mapped[int]
+    score: Mapped[float]
+    active: Mapped[bool]
+    tags: Mapped[list[str]] = mapped_column(JSON)
+    created_at: Mapped[dt.datetime] = mapped_column(Moment, default=now)
+    updated_at: Mapped[dt.datetime] = mapped_column(Moment, default=now, onupdate=now)
+
+
+class Article(Base):
+    """An article; FTS5 indexes its texts with its own tokenizer, kept in step by triggers."""
+
+    __tablename__ = "articles"
+    __table_args__ = (
+        Index("ix_article_status", "status", "id"),
+        Index("ix_article_created", "created_at", "id"),
+        Index("ix_article_updated", "updated_at", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    title: Mapped[str]
+    body: Mapped[str]
+    status: Mapped[str]
+    tags: Mapped[list[str]] = mapped_column(JSON)
+    created_at: Mapped[dt.datetime] = mapped_column(Moment, default=now)
+    updated_at: Mapped[dt.datetime] = mapped_column(Moment, default=now, onupdate=now)
+
+
+_FTS: Final = (
+    "CREATE VIRTUAL TABLE articles_fts USING fts5(title, body, content='articles')",
+    """CREATE TRIGGER articles_added AFTER INSERT ON articles BEGIN
+       INSERT INTO articles_fts(rowid, title, body) VALUES (new.rowid, new.title, new.body); END""",
+    """CREATE TRIGGER articles_gone AFTER DELETE ON articles BEGIN
+       INSERT INTO articles_fts(articles_fts, rowid, title, body)
+       VALUES ('delete', old.rowid, old.title, old.body); END""",
+    """CREATE TRIGGER articles_changed AFTER UPDATE OF title, body ON articles BEGIN
+       INSERT INTO articles_fts(articles_fts, rowid, title, body)
+       VALUES ('delete', old.rowid, old.title, old.body);
+       INSERT INTO articles_fts(rowid, title, body) VALUES (new.rowid, new.title, new.body); END""",
+)
+for _statement in _FTS:
+    event.listen(Article.__table__, "after_create", DDL(_statement.replace("%", "%%")))
+
+
+def listed(status: str) -> Any:
+    return select(Item).where(Item.status == status).order_by(Item.size, Item.id)
+
+
+def counted(status: str) -> Any:
+    return select(func.count()).select_from(Item).where(Item.status == status)
+
+
+def scanned(least: int) -> Any:
+    return select(func.count()).select_from(Item).where(Item.size >= least)
+
+
+def after(cursor: Cursor | None, limit: int) -> Any:
+    statement = select(Item).order_by(Item.created_at, Item.id).limit(limit + 1)
+    return statement if cursor is None else statement.where(tuple_(Item.created_at, Item.id) > cursor)
+
+
+def cut(rows: list[Item], limit: int) -> tuple[list[Item], Cursor | None]:
+    if len(rows) <= limit:
+        return rows, None
+    rows.pop()
+    return rows, (rows[-1].created_at, rows[-1].id)
+
+
+def removed(model: Any, ids: list[str]) -> Any:
+    return delete(model).where(model.id.in_(ids))
+
+
+_FOUND: Final = select(Article).from_statement(
+    text(
+        "SELECT articles.* FROM articles_fts JOIN articles ON articles.rowid = articles_fts.rowid "
+        "WHERE articles_fts MATCH :words ORDER BY bm25(articles_fts, 3, 1) LIMIT 20"
+    )
+)
+
+
+def found(query: str) -> tuple[Any, Fields]:
+    return _FOUND, {"words": " AND ".join(f'"{word}"' for word in tokens(query))}
+
+
+def serializers() -> Fields:
+    """msgspec for JSON columns: the quickest there is."""
+    return {
+        "json_serializer": lambda value: msgspec.json.encode(value).decode(),
+        "json_deserializer": msgspec.json.decode,
+    }
+
+
+def prepare(connection: Any, _: object) -> None:
+    """The settings all candidates have."""
+    cursor = connection.cursor()
+    cursor.execute(form.AUTO_VACUUM)
+    for name, value in form.PRAGMAS.items():
+        cursor.execute(f"PRAGMA {name} = {value}")
+    cursor.close()
