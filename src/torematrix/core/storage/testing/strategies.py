@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Final, TypeAlias, cast
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -26,6 +27,7 @@ __all__ = [
     "JSON_KEYS",
     "Values",
     "changes",
+    "effort",
     "entities",
     "ids",
     "json_documents",
@@ -39,6 +41,13 @@ Values: TypeAlias = SearchStrategy[Any]
 Path: TypeAlias = tuple[str, ...]
 
 _CHARACTERS: Final = st.characters(codec="utf-8", exclude_characters="\0")
+
+
+def effort(share: float) -> settings:
+    """That share of the examples which the active profile asks for, each as long as the storage takes."""
+    examples = max(5, round(settings().max_examples * share))
+    return settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 
 # ------------------------------------------------------------------------------------------------------------- values
 

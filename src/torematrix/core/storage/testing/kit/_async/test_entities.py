@@ -9,13 +9,13 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from torematrix.core.storage import QueryFilter
 
 from ..._async.harness import AsyncKit
 from ...entities import SUBJECTS, entity_id_of
-from ...strategies import entities
+from ...strategies import effort, entities
 from ..forms import FORMS
 
 
@@ -140,7 +140,7 @@ def test_random_entities_come_back(kit: AsyncKit, name: str) -> None:
     subject = SUBJECTS[name]
     repository: Any = kit.run(kit.repository(subject.entity_class, **subject.declarations))
 
-    @settings(deadline=None)
+    @effort(0.25)
     @given(entities(subject.schema))
     def check(entity: Any) -> None:
         assert kit.run(_come_back(repository, entity))
