@@ -23,7 +23,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-v
 	--no-annotate --no-emit-index-url --no-emit-find-links --no-config --quiet --custom-compile-command "make lock" \
 	$(ARGS)
 
-.PHONY: help setup test lint format types contracts twins check-twins unit unit-others quick docs fuzz bench lock \
+.PHONY: help setup test lint format types contracts twins check-twins unit unit-others quick docs fuzz mutate bench lock \
 	clean distclean
 
 help: ## List the commands
@@ -44,6 +44,9 @@ $(READY): requirements/dev.txt pyproject.toml tools/bootstrap.sh
 
 fuzz: $(READY) ## Compare a backend with the reference on random questions and programs (ARGS=--help)
 	@$(BIN)/python tools/fuzz.py $(ARGS)
+
+mutate: $(READY) ## Break the package on purpose, change by change, and see the tests fail (ARGS=--help)
+	@$(BIN)/python tools/mutate.py $(ARGS)
 
 lock: $(READY) ## Resolve the requirements anew (ARGS=--upgrade takes newer versions)
 	$(LOCK) requirements/dev.in --output-file requirements/dev.txt

@@ -11,7 +11,7 @@ import ast
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 __all__ = ["Mutant", "mutants_of"]
 
@@ -62,7 +62,18 @@ _FRAGMENTS: Final = (
     (" < ", " <= "), (" = ", " <> "), ("-", ""), ("'array'", "'object'"), ("DESC", "ASC"), ("'integer', ", ""),
     (", 'real'", ""), ("'true', ", ""), (", 'false'", ""), ("'text'", "'object'"),
 )  # fmt: skip
-_UNWRAPPED: Final = {"negated", "_parenthesised", "reversed", "sorted", "int", "str", "order_key", "float", "tuple", "dict"}
+_UNWRAPPED: Final = {
+    "negated",
+    "_parenthesised",
+    "reversed",
+    "sorted",
+    "int",
+    "str",
+    "order_key",
+    "float",
+    "tuple",
+    "dict",
+}
 _PROSE: Final = {"InvalidQueryError", "TypeError", "cast", "_refuse", "emulated.append"}
 """Calls whose arguments are words for people or for type checkers."""
 _APART: Final = {"__all__", "__slots__", "_SORT_FORM", "Parameter", "TypeAlias"}
@@ -128,7 +139,7 @@ def _places(node: ast.AST, scope: str, shown: str) -> Iterator[Place]:
     for field, value in ast.iter_fields(node):
         if field in ("annotation", "returns", "decorator_list", "ctx", "type_comment"):
             continue
-        children: list[Any] = value if isinstance(value, list) else [value]
+        children = cast("list[object]", value) if isinstance(value, list) else [value]
         for index, child in enumerate(children):
             if not isinstance(child, ast.AST) or _left_alone(child):
                 continue
@@ -150,8 +161,16 @@ def _left_alone(node: ast.AST) -> bool:
         return True
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return True
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-    if isinstance(node, ast.AnnAssign) and (node.value is None or "TypeAlias" in ast.unparse(node.annotation)):
+    targets = (
+        node.targets
+        if isinstance(node, ast.Assign)
+        else [node.target]
+        if isinstance(node, ast.AnnAssign)
+        else []
+    )
+    if isinstance(node, ast.AnnAssign) and (
+        node.value is None or "TypeAlias" in ast.unparse(node.annotation)
+    ):
         return True
     return any(isinstance(target, ast.Name) and target.id in _APART for target in targets)
 
@@ -169,37 +188,20 @@ def _called(node: ast.Call) -> str:
 def _variants(node: ast.AST, parent: ast.AST) -> Iterator[ast.AST]:
     """The nodes that may stand in this one's place."""
     match node:
-        case ast.Compare(left, [operator], comparators):
-            for other in _COMPARISONS[type(operator)]:
-                yield ast.Compare(left, [other()], comparators)
-        case ast.Compare():
-            for at, operator in enumerate(node.ops):
-                for other in _COMPARISONS[type(operator)]:
-                    yield ast.Compare(node.left, [*node.ops[:at], other(), *node.ops[at + 1 :]], node.comparators)
-        case ast.BoolOp(operator, values):
-            yield ast.BoolOp(ast.Or() if isinstance(operator, ast.And) else ast.And(), values)
-            for at in range(len(values)):
-                rest = values[:at] + values[at + 1 :]
-                yield rest[0] if len(rest) == 1 else ast.BoolOp(operator, rest)
-        case ast.UnaryOp(_, operand):
-            yield operand
-        case ast.BinOp(left, operator, right) if type(operator) in _ARITHMETIC:
-            yield ast.BinOp(left, _ARITHMETIC[type(operator)](), right)
-        case ast.IfExp(test, body, orelse):
-            yield ast.IfExp(test, orelse, body)
-            yield body
-            yield orelse
+        case ast.Compare() | ast.BoolOp() | ast.UnaryOp() | ast.BinOp() | ast.IfExp() | ast.Lambda():
+            yield from _operation_variants(node)
+        case ast.Constant(value):
+            yield from map(ast.Constant, _constants(value, parent))
+        case ast.expr():
+            yield from _value_variants(node, parent)
         case ast.If(test) | ast.comprehension(ifs=[test]):
             for other in _tests(test):
                 changed = copy.copy(node)
                 if isinstance(changed, ast.If):
                     changed.test = other
-                elif isinstance(changed, ast.comprehension):
+                else:
                     changed.ifs = [other]
                 yield changed
-        case ast.Lambda(args, body):
-            for value in (True, False):
-                yield ast.Lambda(args, ast.Constant(value))
         case ast.Return(value) if value is not None:
             yield ast.Return(ast.Constant(None))
             if isinstance(value, (ast.Compare, ast.BoolOp, ast.UnaryOp)) or _is_test(value):
@@ -210,20 +212,6 @@ def _variants(node: ast.AST, parent: ast.AST) -> Iterator[ast.AST]:
         case ast.Continue():
             yield ast.Break()
             yield ast.Pass()
-        case ast.Constant(value):
-            yield from map(ast.Constant, _constants(value, parent))
-        case ast.Name(name, ast.Load()) if name in _NAMES:
-            yield ast.Name(_NAMES[name], ast.Load())
-        case ast.Attribute(owner, name, ctx) if name in _MEMBERS:
-            for other in _MEMBERS[name]:
-                yield ast.Attribute(owner, other, ctx)
-        case ast.Call(ast.Name(name), [only, *_]) if name in _UNWRAPPED and not isinstance(only, ast.Starred):
-            yield only
-        case ast.Subscript(value, ast.Slice(lower, upper, step), ctx):
-            yield ast.Subscript(value, ast.Slice(upper, lower, step), ctx)
-        case ast.Tuple(elts, ctx) if len(elts) > 1 and isinstance(parent, (ast.Compare, ast.ExceptHandler, ast.Call)):
-            for at in range(len(elts)):
-                yield ast.Tuple(elts[:at] + elts[at + 1 :], ctx)
         case ast.Match(subject, cases):
             for at in range(len(cases)):
                 if len(cases) > 1:
@@ -232,21 +220,70 @@ def _variants(node: ast.AST, parent: ast.AST) -> Iterator[ast.AST]:
             yield ast.match_case(pattern, None, body)
         case ast.MatchOr(patterns):
             for at in range(len(patterns)):
-                rest = patterns[:at] + patterns[at + 1 :]
-                yield rest[0] if len(rest) == 1 else ast.MatchOr(rest)
+                fewer = patterns[:at] + patterns[at + 1 :]
+                yield fewer[0] if len(fewer) == 1 else ast.MatchOr(fewer)
+        case _:
+            return
+
+
+def _operation_variants(node: ast.expr) -> Iterator[ast.expr]:
+    match node:
+        case ast.Compare(left, compared, comparators):
+            for at, comparison in enumerate(compared):
+                for other in _COMPARISONS[type(comparison)]:
+                    yield ast.Compare(left, [*compared[:at], other(), *compared[at + 1 :]], comparators)
+        case ast.BoolOp(word, values):
+            yield ast.BoolOp(ast.Or() if isinstance(word, ast.And) else ast.And(), values)
+            for at in range(len(values)):
+                fewer = values[:at] + values[at + 1 :]
+                yield fewer[0] if len(fewer) == 1 else ast.BoolOp(word, fewer)
+        case ast.UnaryOp(_, operand):
+            yield operand
+        case ast.BinOp(left, operator, right) if type(operator) in _ARITHMETIC:
+            yield ast.BinOp(left, _ARITHMETIC[type(operator)](), right)
+        case ast.IfExp(test, body, orelse):
+            yield ast.IfExp(test, orelse, body)
+            yield body
+            yield orelse
+        case ast.Lambda(arguments, _):
+            for value in (True, False):
+                yield ast.Lambda(arguments, ast.Constant(value))
+        case _:
+            return
+
+
+def _value_variants(node: ast.expr, parent: ast.AST) -> Iterator[ast.expr]:
+    match node:
+        case ast.Name(name, ast.Load()) if name in _NAMES:
+            yield ast.Name(_NAMES[name], ast.Load())
+        case ast.Attribute(owner, name, context) if name in _MEMBERS:
+            for member in _MEMBERS[name]:
+                yield ast.Attribute(owner, member, context)
+        case ast.Call(ast.Name(name), [only, *_]) if name in _UNWRAPPED and not isinstance(only, ast.Starred):
+            yield only
+        case ast.Subscript(value, ast.Slice(lower, upper, step), context):
+            yield ast.Subscript(value, ast.Slice(upper, lower, step), context)
+        case ast.Tuple(items, context) if len(items) > 1:
+            if isinstance(parent, (ast.Compare, ast.ExceptHandler, ast.Call)):
+                for at in range(len(items)):
+                    yield ast.Tuple(items[:at] + items[at + 1 :], context)
         case _:
             return
 
 
 def _is_test(value: ast.expr) -> bool:
-    return isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in ("all", "any", "bool", "isinstance")
+    return (
+        isinstance(value, ast.Call)
+        and isinstance(value.func, ast.Name)
+        and value.func.id in ("all", "any", "bool", "isinstance")
+    )
 
 
 def _tests(test: ast.expr) -> Iterator[ast.expr]:
-    """What may be asked instead: the opposite, and nothing. (The opposite of a comparison is a mutant of its own.)"""
+    """What may be asked instead: the opposite, or nothing."""
     if isinstance(test, ast.UnaryOp):
         yield test.operand
-    elif not isinstance(test, ast.Compare):
+    elif not isinstance(test, ast.Compare):  # whose opposite is a mutant of its own
         yield ast.UnaryOp(ast.Not(), test)
     yield ast.Constant(True)
     yield ast.Constant(False)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Breaks the evaluator, the compilers and the cursors on purpose, one small change at a time, and runs what should notice.
+"""Breaks the evaluator, the compilers and the cursors on purpose, change by change, and runs what should notice.
 
     make mutate                                       all of it, going on where it was stopped
     make mutate ARGS="--module normalise"             one module
@@ -64,14 +64,18 @@ class Run:
         self.results: Results = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
         with EQUIVALENT.open("rb") as file:
             listed: dict[str, dict[str, str]] = tomllib.load(file)
-        self.equivalent = {f"{name}.{key}": why for name, group in listed.items() for key, why in group.items()}
+        self.equivalent = {
+            f"{name}.{key}": why for name, group in listed.items() for key, why in group.items()
+        }
         for name in names:
             source = path_of(MODULES[name], ROOT).read_text(encoding="utf-8")
             self.hashes[name] = hashlib.sha256(source.encode()).hexdigest()[:16]
             found = {f"{name}.{mutant.id}": mutant for mutant in mutants_of(source)}
             self.mutants |= found
             self.by_module[name] = list(found)
-        unknown = [key for key in self.equivalent if key.partition(".")[0] in names and key not in self.mutants]
+        unknown = [
+            key for key in self.equivalent if key.partition(".")[0] in names and key not in self.mutants
+        ]
         if unknown:
             raise SystemExit("no such mutants, in tools/equivalent_mutants.toml: " + "; ".join(unknown))
 
@@ -104,7 +108,9 @@ def work(run: Run, tasks: queue.SimpleQueue[str], copy: Path, stages: str) -> No
     """Hand mutants, one by one, to a process that forks for each."""
     command = [sys.executable, str(ROOT / "tools" / "mutation_worker.py"), str(copy), stages]
     environment = {**os.environ, "PYTHONPATH": str(copy / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as worker:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as worker:
         if worker.stdin is None or worker.stdout is None:
             raise AssertionError("both ends are pipes")
         baseline = json.loads(worker.stdout.readline())
@@ -159,16 +165,16 @@ def table(run: Run) -> str:
         equivalent = sum(state == "equivalent" for state in states.values())
         share = len(killed) / max(1, len(keys) - equivalent)
         title = "**all**" if name == "all" else f"`{MODULES[name]}`"
-        lines.append(
-            f"| {title} | {len(keys) - equivalent} | {equivalent} | {len(killed)} | {by.count('examples')} | {by.count('kit')} "
-            f"| {by.count('fuzz')} | {sum(state == 'survived' for state in states.values())} | {share:.1%} |"
-        )
+        survived = sum(state == "survived" for state in states.values())
+        stages = (by.count(stage) for stage in ("examples", "kit", "fuzz"))
+        figures = (title, len(keys) - equivalent, equivalent, len(killed), *stages, survived, f"{share:.1%}")
+        lines.append(f"| {' | '.join(map(str, figures))} |")
     return "\n".join(lines)
 
 
 def write(run: Run) -> None:
     """Put the table and the date where docs/proofs.md has them."""
-    today = dt.datetime.now(tz=dt.timezone.utc).date()
+    today = dt.datetime.now(tz=dt.UTC).date()
     page = PROOFS.read_text(encoding="utf-8")
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
@@ -178,13 +184,21 @@ def write(run: Run) -> None:
 
 def main() -> int:
     """The exit code: 0 when at least the asked share is killed in every module, 1 otherwise."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--module", choices=MODULES, action="append", help="only this module; may be repeated")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--module", choices=MODULES, action="append", help="only this module; may be repeated"
+    )
     parser.add_argument("--only", default="", help="only mutants whose id holds this text")
-    parser.add_argument("--stages", default="examples,kit,fuzz", help="what is run on each mutant, in this order")
+    parser.add_argument(
+        "--stages", default="examples,kit,fuzz", help="what is run on each mutant, in this order"
+    )
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--results", type=Path, default=ROOT / "var" / "mutation.json")
-    parser.add_argument("--least", type=float, default=0.9, help="the share that must be killed in each module")
+    parser.add_argument(
+        "--least", type=float, default=0.9, help="the share that must be killed in each module"
+    )
     parser.add_argument("--fresh", action="store_true", help="forget earlier results")
     parser.add_argument("--show", action="store_true", help="run nothing")
     parser.add_argument("--write", action="store_true", help="bring docs/proofs.md up to date")
@@ -193,7 +207,9 @@ def main() -> int:
         given.results.unlink(missing_ok=True)
     run = Run(given.module or list(MODULES), given.results)
     if not given.show:
-        open_keys = [key for key in run.mutants if given.only in key and run.status(key) in ("unknown", "survived")]
+        open_keys = [
+            key for key in run.mutants if given.only in key and run.status(key) in ("unknown", "survived")
+        ]
         if open_keys:
             run_all(run, open_keys, given.processes, given.stages)
     for key in run.mutants:
@@ -203,7 +219,11 @@ def main() -> int:
     if given.write:
         write(run)
     counts = [run.counts(name) for name in run.by_module]
-    return 0 if all(c["killed"] >= given.least * (c["killed"] + c["survived"] + c["unknown"]) for c in counts) else 1
+    return (
+        0
+        if all(c["killed"] >= given.least * (c["killed"] + c["survived"] + c["unknown"]) for c in counts)
+        else 1
+    )
 
 
 if __name__ == "__main__":

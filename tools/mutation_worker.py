@@ -64,9 +64,8 @@ class Overlay(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 def preload() -> None:
     """Import everything once, and forget the modules that a mutant may be, or may have been imported by."""
-    import torematrix.core.storage.testing.fuzz.programs  # noqa: F401
-    import torematrix.core.storage.testing.plugin  # noqa: F401
-
+    for name in ("backends.sqlite.driver", "testing.fuzz.programs", "testing.plugin"):
+        importlib.import_module(f"{PACKAGE}.{name}")
     for name in [name for name in sys.modules if name.startswith(PACKAGE)]:
         if not name.startswith(SHARED):
             del sys.modules[name]
@@ -101,14 +100,20 @@ def run_fuzz() -> bool:
     return True
 
 
-def failing_stage(copy: Path, stages: Sequence[str]) -> str:
+def failing_stage(copy: Path, stages: Sequence[str], module: str) -> str:
     """The first stage that fails, "" when all pass."""
     for stage in stages:
         try:
             # Before pytest, whose own finder reads from files whatever belongs to a plug-in.
             importlib.import_module(f"{PACKAGE}.backends.sqlite.driver")
-            passed = run_fuzz() if stage == "fuzz" else run_tests(copy, EXAMPLES if stage == "examples" else KIT)
-        except BaseException:
+            if stage == "fuzz":
+                passed = run_fuzz()
+            elif stage == "kit":
+                passed = run_tests(copy, KIT)
+            else:  # the module's own tests first
+                name = module.rpartition(".")[2]
+                passed = run_tests(copy, sorted(EXAMPLES, key=lambda path: f"test_{name}.py" not in path))
+        except BaseException:  # noqa: BLE001 - whatever a mutant raises, it was noticed
             traceback.print_exc()
             passed = False
         if not passed:
@@ -132,7 +137,7 @@ def fork(copy: Path, stages: Sequence[str], task: dict[str, str] | None, seconds
             if task is not None:
                 path = copy / "src" / Path(*task["module"].split(".")).with_suffix(".py")
                 sys.meta_path.insert(0, Overlay(task["module"], task["source"], str(path)))
-            os.write(write, failing_stage(copy, stages).encode())
+            os.write(write, failing_stage(copy, stages, "" if task is None else task["module"]).encode())
             sys.stdout.flush()
             os._exit(0)
         os.close(write)
@@ -144,12 +149,12 @@ def fork(copy: Path, stages: Sequence[str], task: dict[str, str] | None, seconds
 
 def _wait(child: int, read: int, deadline: float) -> str:
     while time.monotonic() < deadline:
-        done, _ = os.waitpid(child, os.WNOHANG)
+        done, status = os.waitpid(child, os.WNOHANG)
         if done:
             said = os.read(read, 100).decode()
             os.close(read)
             # A fork that died without a word was killed by its mutant.
-            return said if said or _ == 0 else "examples, crashed"
+            return said if said or status == 0 else "examples, crashed"
         time.sleep(0.02)
     os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)

@@ -34,7 +34,7 @@ from .conditions import (
     TextTests,
 )
 from .operations import SortKey
-from .paths import Step, Wildcard
+from .paths import Step
 from .patterns import like_matcher
 from .regex import regex_matcher
 
@@ -216,8 +216,3 @@ def order(documents: list[Document], sort: Sequence[SortKey]) -> list[Document]:
         # Sorting is stable in both directions, so the last key is applied first.
         ordered = sorted(ordered, key=place, reverse=key.descending)
     return ordered
-
-
-def has_wildcard(steps: Sequence[Step]) -> bool:
-    """Whether a step stands for some element of a list."""
-    return any(isinstance(step, Wildcard) for step in steps)

