@@ -1,0 +1,129 @@
+"""The program: its commands, and the one place where every failure becomes a line and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from .commands import exporting, importing, reading, tending
+from .outcome import CommandError, ExitCode, command_error
+from .showing import visible
+
+__all__ = ["app", "run"]
+
+NAME = "torematrix-storage"
+_DEBUG = "TOREMATRIX_DEBUG"
+_EPILOG = (
+    "Exit codes: 0 done; 1 failed; 2 wrong usage, filter or cursor; 3 no such entity, collection or database; "
+    "4 imported, but some files or records were skipped; 5 the database or backup is damaged; 130 interrupted; "
+    "141 the reader of the output went away."
+)
+
+
+class _Program(TyperGroup):
+    """The group of commands; however one of them fails, the user sees one line."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        try:
+            code = super().main(args, prog_name or NAME, complete_var, False, windows_expand_args, **extra)
+        except Exception as error:  # noqa: BLE001 - what stands before a command: usage, or our own mistake
+            code = _say(error)
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            super().invoke(ctx)
+            sys.stdout.flush()
+        except typer.Exit as ended:
+            return _flushed(ended.exit_code)
+        except BrokenPipeError:
+            return _broken_pipe()
+        except (Exception, KeyboardInterrupt) as error:
+            if os.environ.get(_DEBUG) and not isinstance(error, CommandError):
+                raise
+            return _flushed(_say(error))
+        return int(ExitCode.DONE)
+
+
+def _flushed(code: int) -> int:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _broken_pipe()
+    return code
+
+
+def _say(error: BaseException) -> int:
+    """Tell the error on stderr; the exit code."""
+    # Errors of the parser: the classes differ between versions of typer, what they offer does not.
+    show = getattr(error, "format_message", None)
+    if show is not None:
+        context: Any = getattr(error, "ctx", None)
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(show(), file=sys.stderr)
+            return int(ExitCode.USAGE)
+        path = context.command_path if context is not None else NAME
+        failure = CommandError(f"{str(show()).rstrip('.')}; see {path} --help", ExitCode.USAGE)
+    else:
+        failure = command_error(error)
+    with contextlib.suppress(OSError):
+        print(f"{NAME}: {visible(str(failure))}", file=sys.stderr)
+    return int(failure.code)
+
+
+def _broken_pipe() -> int:
+    # What is still buffered would fail again when the interpreter flushes it at its end.
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return int(ExitCode.BROKEN_PIPE)
+
+
+app = typer.Typer(
+    name=NAME,
+    cls=_Program,
+    help="Import files and records into a database, then list, filter, search, export and look after them.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+for _module in (importing, reading, exporting, tending):
+    _module.register(app)
+
+
+def _stop(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def run() -> None:
+    """Run the program in this process."""
+    if hasattr(signal, "SIGTERM"):
+        signal.signal(
+            signal.SIGTERM, _stop
+        )  # ends as Ctrl-C does: transactions undone, unfinished files removed
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by whoever started the program
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - for the whole process
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # a terminal that cannot show a character fails nothing
+    app(prog_name=NAME)

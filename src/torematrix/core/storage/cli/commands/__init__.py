@@ -1,0 +1,1 @@
+"""The commands; each module's ``register`` adds its own to the program."""
