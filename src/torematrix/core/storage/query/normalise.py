@@ -6,7 +6,8 @@ Everything that can be wrong with a filter is refused here, before any engine se
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, cast
 
 from ..errors import InvalidEntityError, InvalidQueryError
@@ -443,7 +444,7 @@ def _sort_items(sort_by: object) -> Iterable[object]:
     if isinstance(sort_by, str):
         return (sort_by,)
     # A set has no first key, and of a mapping the directions would be dropped.
-    if isinstance(sort_by, (bytes, Mapping, Set)) or not isinstance(sort_by, Iterable):
+    if isinstance(sort_by, (bytes, Mapping, AbstractSet)) or not isinstance(sort_by, Iterable):
         raise InvalidQueryError(_SORT_FORM)
     return cast("Iterable[object]", sort_by)
 
