@@ -3,6 +3,8 @@
 #   PYTHON=...    the interpreter of the environment (default: python3, when it is 3.11 or later)
 #   ARGS=...      further arguments of the command, for example `make quick ARGS='-k cursor'`
 #   WORKERS=...   processes of the test runner (default: one a core)
+#   CORPUS=...    the folder that the demo imports (default: the Python standard library)
+#   FOLDER=...    where the demo's database goes (default: var/demo)
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -14,6 +16,8 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON ?=
 WORKERS ?= auto
 ARGS ?=
+CORPUS ?=
+FOLDER ?= var/demo
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,7 +27,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-v
 	--no-annotate --no-emit-index-url --no-emit-find-links --no-config --quiet --custom-compile-command "make lock" \
 	$(ARGS)
 
-.PHONY: help setup test lint format types contracts twins check-twins unit unit-others quick docs fuzz mutate bench lock \
+.PHONY: help setup test lint format types contracts twins check-twins unit unit-others quick docs demo fuzz mutate bench lock \
 	clean distclean
 
 help: ## List the commands
@@ -41,6 +45,9 @@ $(READY): requirements/dev.txt pyproject.toml tools/bootstrap.sh
 .venv-%/.ready: requirements/test.txt pyproject.toml tools/bootstrap.sh | $(READY)
 	@tools/bootstrap.sh .venv-$* requirements/test.txt "$$($(BIN)/python tools/find_pythons.py --only $*)"
 	@touch $@
+
+demo: $(READY) ## Import, list, filter, page and search a real folder (CORPUS=..., FOLDER=...)
+	@$(BIN)/python tools/demo.py --corpus "$(CORPUS)" --folder "$(FOLDER)"
 
 fuzz: $(READY) ## Compare a backend with the reference on random questions and programs (ARGS=--help)
 	@$(BIN)/python tools/fuzz.py $(ARGS)

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ..query.search import SearchQuery
+from ..query.snippets import highlight
 from .values import json_line, visible
 
-__all__ = ["NARROW", "console", "duration", "pairs", "print_json", "rate", "size", "table", "visible"]
+__all__ = [
+    "NARROW",
+    "console",
+    "duration",
+    "marked",
+    "pairs",
+    "print_json",
+    "rate",
+    "size",
+    "table",
+    "visible",
+]
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 _PIPE_WIDTH = 160
@@ -74,6 +89,24 @@ def pairs(items: Iterable[tuple[str, str]]) -> Table:
     for name, value in items:
         made.add_row(Text(visible(name)), Text(visible(value, lines=True)))
     return made
+
+
+# In place of the marks of a snippet, which stand in many a text too, characters that are never shown.
+_BEFORE, _AFTER = "\x01", "\x02"
+_SPACES = re.compile(r"\s+")
+
+
+def marked(text: str, query: SearchQuery, *, indent: int = 0) -> Padding | None:
+    """An extract in which what the query looks for is marked; None where it is not there."""
+    extract = highlight(text, query, before=_BEFORE, after=_AFTER)
+    if extract is None:
+        return None
+    shown = Text()
+    inside = False
+    for part in extract.replace(_AFTER, _BEFORE).split(_BEFORE):
+        shown.append(visible(_SPACES.sub(" ", part)), style="bold yellow" if inside else "")
+        inside = not inside
+    return Padding(shown, (0, 0, 0, indent))
 
 
 def size(count: float) -> str:

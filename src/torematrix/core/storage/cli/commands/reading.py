@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -14,7 +13,6 @@ from rich.text import Text
 from ...query.aggregates import Count
 from ...query.filters import CursorPagination, PaginatedResult, Pagination, SearchHit
 from ...query.search import parse_search
-from ...query.snippets import highlight
 from ..asking import filters_of, sorts_of
 from ..opening import Stored, opened, stored_collection
 from ..options import (
@@ -32,7 +30,7 @@ from ..options import (
     StorageUrl,
 )
 from ..outcome import CommandError, ExitCode
-from ..showing import NARROW, console, pairs, print_json, table
+from ..showing import NARROW, console, marked, pairs, print_json, table
 from ..values import cell_text, value_at, visible
 
 __all__ = ["register"]
@@ -289,11 +287,6 @@ def _long_texts(entity: dict[str, Any], stored: Stored) -> set[str]:
     }
 
 
-# In place of the marks of a snippet, which stand in many a text too, characters that are shown in no text.
-_BEFORE, _AFTER = "\x01", "\x02"
-_SPACES = re.compile(r"\s+")
-
-
 def _show_hits(stored: Stored, query: str, found: Any, fields: Sequence[str]) -> None:
     screen = console()
     parsed = parse_search(query)
@@ -308,9 +301,9 @@ def _show_hits(stored: Stored, query: str, found: Any, fields: Sequence[str]) ->
         screen.print(Text(f"   {visible(str(hit.entity['id']))}", style="dim"), soft_wrap=True)
         for path in fields:
             text = value_at(hit.entity, path)
-            snippet = highlight(text, parsed, before=_BEFORE, after=_AFTER) if isinstance(text, str) else None
-            if snippet is not None and text != heading:
-                screen.print(_marked(snippet))
+            extract = marked(text, parsed, indent=3) if isinstance(text, str) and text != heading else None
+            if extract is not None:
+                screen.print(extract)
     if not hits:
         screen.print(f"nothing found in {stored.name}")
     _show_next(screen, found)
@@ -321,15 +314,6 @@ def _heading(entity: dict[str, Any]) -> str:
         entity[name] for name in ("path", "title", "name") if isinstance(entity.get(name), str)
     ]
     return named[0] if named else str(entity["id"])
-
-
-def _marked(snippet: str) -> Text:
-    text = Text("   ")
-    inside = False
-    for part in snippet.replace(_AFTER, _BEFORE).split(_BEFORE):
-        text.append(visible(_SPACES.sub(" ", part)), style="bold yellow" if inside else "")
-        inside = not inside
-    return text
 
 
 def register(app: typer.Typer) -> None:
