@@ -156,7 +156,9 @@ def schema_of(
     the field, for whatever cannot be stored or told apart.
     """
     paths = None if searchable is None else tuple(_weighted(entry) for entry in searchable)
-    cls: Any = entity_class  # which can be hashed, as type[object] does not say
+    # dict[str, Any] is what a type checker likes to read, and declares nothing that dict does not. Whatever
+    # the class is, it can be hashed, as type[object] does not say.
+    cls: Any = dict if get_origin(entity_class) is dict else entity_class
     return _schema_of(cls, tuple(indexes), paths)
 
 
