@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
@@ -39,6 +39,7 @@ from ...query.operations import (
 )
 from . import admin, aggregate, ensure, search
 from .capabilities import capabilities
+from .compile import Parameter
 from .config import SQLiteConfig
 from .connection import connect, prepare_folder
 from .errors import is_duplicate, translate
@@ -114,6 +115,7 @@ class SQLiteDriver(Driver):
     def __init__(self, config: SQLiteConfig) -> None:
         self.config = config
         self.pool = SQLitePool(config)
+        self._in_memory = config.is_memory
         self._capabilities = capabilities()
         self._cursor_key = b""
         self._opening = threading.Lock()
@@ -198,7 +200,7 @@ class SQLiteDriver(Driver):
             cursor = connection.cursor()
             try:
                 cursor.execute(statement, parameters)
-                while batch := plan.rows(islice(cursor, operation.batch_size)):
+                while batch := plan.rows(list(islice(cursor, operation.batch_size))):
                     yield batch
             finally:
                 cursor.close(force=True)
@@ -286,25 +288,19 @@ class SQLiteDriver(Driver):
 
     def _fetch(self, operation: Fetch, session: SQLiteSession | None) -> Row | None:
         plan: TablePlan = operation.collection.plan
-        if session is None and not self.config.is_memory:
-            row = self.pool.reader().execute(plan.get, (operation.id,)).fetchone()
-        else:
-            with self._one_read(session) as connection:
-                row = connection.execute(plan.get, (operation.id,)).fetchone()
-        return plan.from_native(row) if row is not None and plan.native else row
+        rows = self._read(session, plan.get, (operation.id,))
+        return plan.from_native(rows[0]) if rows else None
 
     def _fetch_many(self, operation: FetchMany, session: SQLiteSession | None) -> list[Row]:
         plan: TablePlan = operation.collection.plan
         ids = msgspec.json.encode(operation.ids).decode()
-        with self._one_read(session) as connection:
-            return plan.rows(connection.execute(plan.get_many, (ids,)))
+        return plan.rows(self._read(session, plan.get_many, (ids,)))
 
     def _find(self, operation: Find, session: SQLiteSession | None) -> Found:
         plan: TablePlan = operation.collection.plan
         statement, parameters = find_statement(operation, plan)
         if not operation.with_total:
-            with self._one_read(session) as connection:
-                return Found(plan.rows(connection.execute(statement, parameters).fetchall()), None)
+            return Found(plan.rows(self._read(session, statement, parameters)), None)
         with self.pool.reading(_given(session)) as connection:
             rows = plan.rows(connection.execute(statement, parameters).fetchall())
             if operation.limit is not None and 0 < len(rows) < operation.limit:
@@ -314,16 +310,16 @@ class SQLiteDriver(Driver):
 
     def _count(self, operation: Count, session: SQLiteSession | None) -> int:
         statement, parameters = count_statement(operation, operation.collection.plan)
-        with self._one_read(session) as connection:
-            return int(connection.execute(statement, parameters).fetchall()[0][0])
+        return int(self._read(session, statement, parameters)[0][0])
 
-    def _one_read(self, session: SQLiteSession | None) -> contextlib.AbstractContextManager[apsw.Connection]:
-        """A connection for a single statement, which needs no transaction around it."""
-        if session is not None:
-            return contextlib.nullcontext(session.connection)
-        if self.config.is_memory:
-            return self.pool.reading(None)
-        return contextlib.nullcontext(self.pool.reader())
+    def _read(
+        self, session: SQLiteSession | None, statement: str, parameters: Sequence[Parameter]
+    ) -> list[Any]:
+        """The rows of a single statement, which needs no transaction around it."""
+        if session is None and not self._in_memory:
+            return self.pool.reader().execute(statement, parameters).fetchall()
+        with self.pool.reading(_given(session)) as connection:
+            return connection.execute(statement, parameters).fetchall()
 
     def _insert(self, operation: Insert, session: SQLiteSession | None) -> None:
         plan: TablePlan = operation.collection.plan
@@ -412,7 +408,7 @@ class SQLiteDriver(Driver):
             return search.run(connection, operation)
 
     def _aggregate(self, operation: Aggregate, session: SQLiteSession | None) -> list[Group]:
-        with self._one_read(session) as connection:
+        with self.pool.reading(_given(session)) as connection:
             return aggregate.run(connection, operation)
 
     _RUN: ClassVar[dict[type, Callable[[SQLiteDriver, Any, SQLiteSession | None], Any]]] = {

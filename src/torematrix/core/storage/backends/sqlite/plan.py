@@ -6,8 +6,10 @@ one typed column for each declared scalar, and ``data``, the JSON text of everyt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import compress
+from operator import ne
 from typing import Final
 
 import msgspec
@@ -75,6 +77,7 @@ class TablePlan:
         self.names = [field.column for field in schema.columns] + (["data"] if schema.has_document else [])
         quoted = [quote_name(name) for name in self.names]
         self.width = len(quoted)
+        self._places = range(self.width)
         self.select = ", ".join(quoted)
         marks = ", ".join("?" * self.width)
         self.get = f"SELECT {self.select} FROM {self.table} WHERE id = ?"
@@ -122,9 +125,9 @@ class TablePlan:
             values[at] = value.hex() if isinstance(value, bytes) else value
         return tuple(values)
 
-    def rows(self, rows: Iterable[Row]) -> list[Row]:
+    def rows(self, rows: list[Row]) -> list[Row]:
         """All of them as the codec takes them."""
-        return [self.from_native(row) for row in rows] if self._binary else list(rows)
+        return [self.from_native(row) for row in rows] if self._binary else rows
 
     def update(self, changed: Sequence[int]) -> str:
         """The statement that sets these columns, by place in the row, of the row with that seq."""
@@ -158,7 +161,7 @@ class TablePlan:
 
     def changed(self, old: Row, new: Row) -> tuple[int, ...]:
         """The places in which two rows differ."""
-        return tuple(at for at in range(self.width) if old[at] != new[at])
+        return tuple(compress(self._places, map(ne, old, new)))
 
     def unique_expressions(self, spec: IndexSpec) -> list[tuple[Target, str]]:
         """The places of a unique index and the expressions it stands on."""

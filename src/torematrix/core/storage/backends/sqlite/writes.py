@@ -82,7 +82,10 @@ def replace_rows(
             end = at
             while end < len(updates) and updates[end][0] == changed:
                 end += 1
-            connection.executemany(plan.update(changed), [values for _, values in updates[at:end]])
+            if end - at == 1:
+                connection.execute(plan.update(changed), updates[at][1])
+            else:
+                connection.executemany(plan.update(changed), [values for _, values in updates[at:end]])
             at = end
     except apsw.ConstraintError as error:
         if not is_duplicate(error):
