@@ -82,12 +82,16 @@ _APART: Final = {"__all__", "__slots__", "_SORT_FORM", "Parameter", "TypeAlias"}
 
 @dataclass(frozen=True)
 class Mutant:
-    """A changed module: ``id`` is stable, ``line`` is where the change is in the original."""
+    """A changed module: ``id`` is stable, ``line`` is where the change is in the original.
+
+    ``within`` is the text of the function, class or statement of the module that holds the change.
+    """
 
     id: str
     line: int
     before: str
     after: str
+    within: str
     source: str
 
 
@@ -97,7 +101,7 @@ def mutants_of(source: str) -> list[Mutant]:
     whole = ast.unparse(tree)
     seen, numbers = {whole}, dict[str, int]()
     found: list[Mutant] = []
-    for node, parent, field, index, scope in list(_places(tree, "", "module")):
+    for node, parent, field, index, scope, within in _all_places(tree):
         small = isinstance(node, (ast.Constant, ast.Name, ast.Attribute)) and isinstance(parent, ast.expr)
         shown = _short(parent if small else node)
         for after in _variants(node, parent):
@@ -111,7 +115,7 @@ def mutants_of(source: str) -> list[Mutant]:
             name = f"{scope}: {shown} -> {changed}" if shown != changed else f"{scope}: within {shown}"
             numbers[name] = numbers.get(name, 0) + 1
             name += f" #{numbers[name]}" if numbers[name] > 1 else ""
-            found.append(Mutant(name, getattr(node, "lineno", 0), shown, changed, text))
+            found.append(Mutant(name, getattr(node, "lineno", 0), shown, changed, within, text))
     return found
 
 
@@ -132,6 +136,17 @@ def _put(parent: ast.AST, field: str, index: int | None, node: ast.AST) -> None:
 
 
 Place = tuple[ast.AST, ast.AST, str, int | None, str]
+
+
+def _all_places(tree: ast.Module) -> list[tuple[ast.AST, ast.AST, str, int | None, str, str]]:
+    texts = [ast.unparse(statement) for statement in tree.body]
+    found: list[tuple[ast.AST, ast.AST, str, int | None, str, str]] = []
+    at = -1
+    for place in _places(tree, "", "module"):
+        if place[1] is tree and place[3] is not None:
+            at = place[3]
+        found.append((*place, texts[at]))
+    return found
 
 
 def _places(node: ast.AST, scope: str, shown: str) -> Iterator[Place]:

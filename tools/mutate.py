@@ -10,7 +10,7 @@
 Everything runs on a copy of the package in a temporary folder. A mutant is killed when the examples of the rules, the
 conformance kit on memory and SQLite, or the fuzzer fails or takes too long. Changes that make no difference are named
 in tools/equivalent_mutants.toml, each with its reason; they count neither as killed nor as mutants. Results are kept
-in var/mutation.json; a mutant that was killed is not run again while its module stays as it is.
+in var/mutation.json; a mutant that was killed is not run again while the function that it is in stays as it is.
 """
 
 from __future__ import annotations
@@ -60,7 +60,6 @@ class Run:
         self.lock = threading.Lock()
         self.mutants: dict[str, Mutant] = {}
         self.by_module: dict[str, list[str]] = {}
-        self.hashes: dict[str, str] = {}
         self.results: Results = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
         with EQUIVALENT.open("rb") as file:
             listed: dict[str, dict[str, str]] = tomllib.load(file)
@@ -69,7 +68,6 @@ class Run:
         }
         for name in names:
             source = path_of(MODULES[name], ROOT).read_text(encoding="utf-8")
-            self.hashes[name] = hashlib.sha256(source.encode()).hexdigest()[:16]
             found = {f"{name}.{mutant.id}": mutant for mutant in mutants_of(source)}
             self.mutants |= found
             self.by_module[name] = list(found)
@@ -79,20 +77,23 @@ class Run:
         if unknown:
             raise SystemExit("no such mutants, in tools/equivalent_mutants.toml: " + "; ".join(unknown))
 
+    def within(self, key: str) -> str:
+        """A short form of the text around a mutant; its results hold as long as that stays."""
+        return hashlib.sha256(self.mutants[key].within.encode()).hexdigest()[:16]
+
     def status(self, key: str) -> str:
         """killed, survived, equivalent, or unknown."""
         if key in self.equivalent:
             return "equivalent"
         result = self.results.get(key)
-        if result is None or result["source"] != self.hashes[key.partition(".")[0]]:
+        if result is None or result["within"] != self.within(key):
             return "unknown"
         return "killed" if result["by"] else "survived"
 
     def keep(self, key: str, by: str, seconds: float) -> None:
         """Remember what killed a mutant; "" for nothing."""
         with self.lock:
-            source = self.hashes[key.partition(".")[0]]
-            self.results[key] = {"by": by, "seconds": round(seconds, 1), "source": source}
+            self.results[key] = {"by": by, "seconds": round(seconds, 1), "within": self.within(key)}
             self.kept.parent.mkdir(exist_ok=True)
             draft = self.kept.with_suffix(".new")
             draft.write_text(json.dumps(self.results, indent=0), encoding="utf-8")

@@ -34,10 +34,17 @@ EXAMPLES: Final = (
     "tests/unit/query/test_evaluate.py",
     "tests/unit/query/test_normalise.py",
     "tests/unit/query/test_cursors.py",
-    "tests/unit/query/test_rules.py",
     "tests/unit/backends/test_compile.py",
 )
-KIT: Final = ("tests/conformance",)
+_KIT: Final = "src/torematrix/core/storage/testing/kit/_sync/"
+KIT: Final = tuple(
+    f"{_KIT}{name}.py" for name in ("test_filters", "test_sorting", "test_filters_refused", "test_pages")
+)
+OPTIONS: Final = (
+    "-q", "-x", "--tb=short", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-profile=mutation",
+    "--storage-url=memory://", "--storage-url=sqlite:///:memory:", "-k", "not hundred_thousand",
+    "-W", "ignore::pytest.PytestAssertRewriteWarning",  # what was imported before the fork
+)  # fmt: skip
 MEMORY: Final = 4 * 2**30
 QUESTIONS: Final = 400
 PROGRAMS: Final = 8
@@ -71,17 +78,22 @@ def preload() -> None:
             del sys.modules[name]
 
 
-def run_tests(copy: Path, folders: Sequence[str]) -> bool:
-    """Whether the tests there pass; with none there they do."""
-    paths = [str(copy / folder) for folder in folders if (copy / folder).exists()]
-    if not paths:
-        return True
-    # No database, no cache: the forks run side by side. Examples are the same for every mutant.
-    options = ["-q", "-x", "--tb=short", "-p", "no:cacheprovider", "-p", "no:xdist", f"--rootdir={copy}"]
-    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # hypothesis was imported before the fork
+def run_tests(copy: Path, files: Sequence[str]) -> bool:
+    """Whether the tests in these files pass."""
+    paths = [str(copy / file) for file in files]
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
-        code = pytest.main([*options, f"--basetemp={folder}/t", "--hypothesis-profile=mutation", *paths])
-    return code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+        return (
+            pytest.main([*OPTIONS, f"--rootdir={copy}", f"--basetemp={folder}/t", *paths])
+            is pytest.ExitCode.OK
+        )
+
+
+def run_examples(copy: Path, module: str) -> bool:
+    """Whether the examples pass: the module's own, then those of the others."""
+    own = [file for file in EXAMPLES if file.endswith(f"/test_{module.rpartition('.')[2]}.py")]
+    return run_tests(copy, own or EXAMPLES) and run_tests(
+        copy, [file for file in EXAMPLES if file not in own]
+    )
 
 
 def run_fuzz() -> bool:
@@ -105,14 +117,11 @@ def failing_stage(copy: Path, stages: Sequence[str], module: str) -> str:
     for stage in stages:
         try:
             # Before pytest, whose own finder reads from files whatever belongs to a plug-in.
-            importlib.import_module(f"{PACKAGE}.backends.sqlite.driver")
-            if stage == "fuzz":
-                passed = run_fuzz()
-            elif stage == "kit":
-                passed = run_tests(copy, KIT)
-            else:  # the module's own tests first
-                name = module.rpartition(".")[2]
-                passed = run_tests(copy, sorted(EXAMPLES, key=lambda path: f"test_{name}.py" not in path))
+            importlib.import_module(module)
+            if stage == "examples":
+                passed = run_examples(copy, module)
+            else:
+                passed = run_fuzz() if stage == "fuzz" else run_tests(copy, KIT)
         except BaseException:  # noqa: BLE001 - whatever a mutant raises, it was noticed
             traceback.print_exc()
             passed = False
@@ -137,7 +146,7 @@ def fork(copy: Path, stages: Sequence[str], task: dict[str, str] | None, seconds
             if task is not None:
                 path = copy / "src" / Path(*task["module"].split(".")).with_suffix(".py")
                 sys.meta_path.insert(0, Overlay(task["module"], task["source"], str(path)))
-            os.write(write, failing_stage(copy, stages, "" if task is None else task["module"]).encode())
+            os.write(write, failing_stage(copy, stages, PACKAGE if task is None else task["module"]).encode())
             sys.stdout.flush()
             os._exit(0)
         os.close(write)

@@ -121,8 +121,9 @@ def test_places(root, steps, found):
 
 def test_a_wildcard_is_no_place():
     """A wildcard that reaches this floor is a mistake of the library's own."""
-    with pytest.raises(TypeError):
-        value_at({"a": [1]}, ("a", ANY))
+    for value in ([1], 1, {}, None):
+        with pytest.raises(TypeError, match="a condition of its own"):
+            value_at({"a": value}, ("a", ANY))
 
 
 @pytest.mark.parametrize(
@@ -171,6 +172,10 @@ def test_a_wildcard_is_no_place():
         (HasElement(V, "1k", ordered_text=True), ["1k 1", 5], True),
         (HasElement(V, "1k", ordered_text=True), ["1kk 1", None], False),
         (HasElement(V, "1k", ordered_text=True), "1k 1", False),
+        (HasElement(V, "1k", ordered_text=True), {"1k 1": 1}, False),
+        (HasElement(V, "1k", ordered_text=True), 5, False),
+        (HasElement(V, 1), 5, False),
+        (HasElement(V, 1), None, False),
         (TextTest(V, TextTests.CONTAINS, "b"), "abc", True),
         (TextTest(V, TextTests.CONTAINS, "d"), "abc", False),
         (TextTest(V, TextTests.STARTS_WITH, "a"), "abc", True),
@@ -206,6 +211,7 @@ def test_the_place_in_an_order():
     assert sort_place({"v": 0}, V) == (1, 0)
     assert sort_place({"v": "2k 1.0"}, V) == (1, "2k 1.0")
     assert sort_place({"v": "2k 1.0"}, target("v", kind=Kind.DECIMAL)) == (1, "2k")
+    assert sort_place({"v": 5}, target("v", kind=Kind.DECIMAL)) == (1, 5)
     assert sort_place({}, V) < sort_place({"v": -1}, V)
 
 
