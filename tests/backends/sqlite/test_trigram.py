@@ -9,6 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from torematrix.core.storage import F, Index, Storage
+from torematrix.core.storage.backends.sqlite.quoting import quote_name
+from torematrix.core.storage.backends.sqlite.search_index import derived_name
 from torematrix.core.storage.backends.sqlite.trigram import _MOST, _trigrams
 
 SUBSTRING = Index(substring=True)
@@ -152,6 +154,22 @@ def repository():
         yield storage.repository(Indexed)
 
 
+def test_texts_of_three_characters_and_less(repository):
+    """Where a text becomes long enough to be indexed, or too short, the index follows."""
+    repository.create(Indexed("1", "ab"))
+    for text, held in (("abc", 1), ("xyz", 1), ("xy", 0), (None, 0), ("abcd", 1)):
+        repository.patch("1", code=text)
+        if text is not None:
+            assert [entity.id for entity in repository.list(F("code").contains(text))] == ["1"]
+        assert repository.count(F("code").contains("abc")) == bool(text and "abc" in text)
+        with repository.transaction():
+            table = quote_name(derived_name("indexeds", "sx_code", "trigram"))
+            assert repository.native.execute(f"SELECT count(*) FROM {table}").fetchall() == [(held,)]
+    repository.delete("1")
+    with repository.transaction():
+        assert repository.native.execute(f"SELECT count(*) FROM {table}").fetchall() == [(0,)]
+
+
 HOSTILE = [
     *[
         '"',
@@ -226,6 +244,15 @@ def test_rows_are_looked_up_by_candidates(repository):
     with Storage.open("sqlite:///:memory:") as storage:
         documents = storage.repository(dict, "documents", indexes=INDEXES)
         assert documents.explain(filters=F("meta.text").contains("abc")).uses_index
+
+
+def test_elements_are_another_place():
+    """An index on a field knows nothing of a field of that name within the elements of a list."""
+    with Storage.open("sqlite:///:memory:") as storage:
+        documents = storage.repository(dict, "documents", indexes=INDEXES)
+        documents.create({"id": "1", "code": "other", "items": [{"code": "within"}]})
+        assert documents.count(F("items[*].code").contains("within")) == 1
+        assert documents.count(F("code").contains("within")) == 0
 
 
 @given(st.lists(st.text(max_size=60), max_size=3))
