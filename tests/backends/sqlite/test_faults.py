@@ -55,9 +55,8 @@ def test_a_truncated_file(tmp_path: Path) -> None:
     fill(path)
     size = path.stat().st_size
     os.truncate(path, size // 2)
-    with pytest.raises(CorruptionError):  # whichever meets the damage first
-        with Storage.open(f"sqlite:///{path}") as storage:
-            storage.repository(Note).list()
+    with pytest.raises(CorruptionError), Storage.open(f"sqlite:///{path}") as storage:
+        storage.repository(Note).list()
 
 
 def test_overwritten_pages(tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torematrix.core.storage.errors import InvalidEntityError
-from torematrix.core.storage.model.codec import Codec, json_text
 from torematrix.core.storage.face.ids import new_id
+from torematrix.core.storage.model.codec import Codec, json_text
 from torematrix.core.storage.model.markers import Big, Index, Naive, Revision, Unique
 from torematrix.core.storage.model.names import MAX_DOCUMENT_BYTES, bson_size
 from torematrix.core.storage.model.schema import schema_of

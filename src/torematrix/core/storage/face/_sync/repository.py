@@ -271,9 +271,7 @@ class StorageRepository(Repository[T]):
     def transaction(
         self, *, read_only: bool = False, isolation: Isolation = Isolation.SNAPSHOT
     ) -> Transaction:
-        return self._engine.transaction(
-            TransactionOptions(read_only=read_only, isolation=Isolation(isolation))
-        )
+        return self._engine.transaction(TransactionOptions.of(read_only, isolation))
 
     @property
     def native(self) -> Any:

@@ -152,9 +152,7 @@ class Storage:
         self, *, read_only: bool = False, isolation: Isolation = Isolation.SNAPSHOT
     ) -> Transaction:
         """A scope in which everything on every repository of this storage happens, or nothing."""
-        return self._engine.transaction(
-            TransactionOptions(read_only=read_only, isolation=Isolation(isolation))
-        )
+        return self._engine.transaction(TransactionOptions.of(read_only, isolation))
 
     def run_in_transaction(
         self,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -234,7 +234,7 @@ def simpler(item: Expression) -> list[Expression]:
         ]
         return [*parts, *without, *inner]
     if isinstance(item, QueryFilter) and isinstance(item.value, list) and item.operator in ("in", "not_in"):
-        values: list[Any] = item.value
+        values = list(cast("Iterable[Any]", item.value))
         return [
             QueryFilter(item.field, item.operator, values[:at] + values[at + 1 :])
             for at in range(len(values))
