@@ -23,7 +23,7 @@ from ._scalars import (
     CanonicalScalar,
     Kind,
     Scalar,
-    encode_scalar,
+    kind_encoder,
 )
 
 __all__ = ["parse_operand"]
@@ -55,35 +55,32 @@ def parse_operand(scalar: Scalar, value: object) -> CanonicalScalar:
 
 
 def _plain(scalar: Scalar, value: object) -> CanonicalScalar:
+    # By tables: before Python 3.12 a member costs more to look up in its Enum than the rest of this together.
     kind = scalar.kind
-    if kind is Kind.INT or kind is Kind.FLOAT:
-        return _number(value)
-    if kind is Kind.DECIMAL or kind is Kind.BIGINT:
-        return _exact(kind, value)
-    if isinstance(value, str):
-        if kind is Kind.DATETIME:
-            value = _datetime(value, naive=scalar.naive)
-        elif kind in _TEXT_PARSERS:
-            value = _TEXT_PARSERS[kind](value)
+    own_rule = _OWN_RULES.get(kind)
+    if own_rule is not None:
+        return own_rule(kind, value)
+    if isinstance(value, str) and kind in _TEXT_PARSERS:
+        value = _TEXT_PARSERS[kind](value, scalar)
     # What a Literal admits limits what is stored; a filter for another value simply finds nothing.
-    return encode_scalar(Scalar(kind, naive=scalar.naive), value)
+    return kind_encoder(scalar)(value)
 
 
 def _member(scalar: Scalar, members: type[enum.Enum], value: object) -> CanonicalScalar:
-    own = Scalar(scalar.kind, naive=scalar.naive)
+    encode = kind_encoder(scalar)
     if isinstance(value, members):
-        return encode_scalar(own, value.value)
-    wanted = _plain(own, value)
+        return encode(value.value)
+    wanted = _plain(scalar, value)
     for member in members:
-        canonical = encode_scalar(own, member.value)
+        canonical = encode(member.value)
         if canonical == wanted or (
-            own.kind is Kind.DECIMAL and order_key(str(canonical)) == order_key(str(wanted))
+            scalar.kind is Kind.DECIMAL and order_key(str(canonical)) == order_key(str(wanted))
         ):
             return canonical
     raise InvalidQueryError(f"no member of {members.__name__} has this value")
 
 
-def _number(value: object) -> int | float:
+def _number(_: Kind, value: object) -> int | float:
     if isinstance(value, int) and not isinstance(value, bool):
         if not INT64_MIN <= value <= INT64_MAX:
             raise InvalidQueryError("an int outside 64 bits cannot be compared with this field")
@@ -110,23 +107,23 @@ def _match(pattern: re.Pattern[str], text: str, what: str) -> str:
     return text
 
 
-def _datetime(text: str, *, naive: bool) -> dt.datetime:
+def _datetime(text: str, scalar: Scalar) -> dt.datetime:
     try:
         if _DATE.fullmatch(text):
-            return dt.datetime.fromisoformat(text).replace(tzinfo=None if naive else dt.UTC)
+            return dt.datetime.fromisoformat(text).replace(tzinfo=None if scalar.naive else dt.UTC)
         return dt.datetime.fromisoformat(_match(_DATETIME, text, "an ISO date, or date and time"))
     except ValueError as error:
         raise _unparsable(error, "date and time") from None
 
 
-def _date(text: str) -> dt.date:
+def _date(text: str, _: Scalar) -> dt.date:
     try:
         return dt.date.fromisoformat(_match(_DATE, text, "an ISO date (YYYY-MM-DD)"))
     except ValueError as error:
         raise _unparsable(error, "date") from None
 
 
-def _time(text: str) -> dt.time:
+def _time(text: str, _: Scalar) -> dt.time:
     try:
         return dt.time.fromisoformat(_match(_TIME, text, "an ISO time without an offset (HH:MM:SS)"))
     except ValueError as error:
@@ -141,7 +138,7 @@ def _unparsable(error: ValueError, what: str) -> InvalidQueryError:
     )
 
 
-def _uuid(text: str) -> UUID:
+def _uuid(text: str, _: Scalar) -> UUID:
     return UUID(_match(_UUID, text, "a UUID"))
 
 
@@ -152,4 +149,15 @@ def _decimal(text: str) -> Decimal:
         raise InvalidQueryError("this decimal number is out of range") from None
 
 
-_TEXT_PARSERS: dict[Kind, Callable[[str], object]] = {Kind.DATE: _date, Kind.TIME: _time, Kind.UUID: _uuid}
+_OWN_RULES: dict[Kind, Callable[[Kind, object], CanonicalScalar]] = {
+    Kind.INT: _number,
+    Kind.FLOAT: _number,
+    Kind.DECIMAL: _exact,
+    Kind.BIGINT: _exact,
+}
+_TEXT_PARSERS: dict[Kind, Callable[[str, Scalar], object]] = {
+    Kind.DATETIME: _datetime,
+    Kind.DATE: _date,
+    Kind.TIME: _time,
+    Kind.UUID: _uuid,
+}

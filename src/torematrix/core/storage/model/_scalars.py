@@ -31,6 +31,7 @@ __all__ = [
     "decode_scalar",
     "encode_scalar",
     "family",
+    "kind_encoder",
     "kind_of_type",
     "parse_ordered",
     "python_type",
@@ -266,15 +267,16 @@ _ENCODERS: dict[Kind, Callable[[object], CanonicalScalar]] = {
 }
 
 
-def _kind_encoder(scalar: Scalar) -> Callable[[object], CanonicalScalar]:
-    if scalar.kind is Kind.DATETIME and scalar.naive:
+def kind_encoder(scalar: Scalar) -> Callable[[object], CanonicalScalar]:
+    """A function that encodes values of that scalar's kind, whatever its Enum or Literal."""
+    if scalar.naive and scalar.kind is Kind.DATETIME:
         return _encode_naive
     return _ENCODERS[scalar.kind]
 
 
 def scalar_encoder(scalar: Scalar) -> Callable[[object], CanonicalScalar]:
     """A function that encodes values of that scalar as ``encode_scalar`` does, made once for many values."""
-    encode = _kind_encoder(scalar)
+    encode = kind_encoder(scalar)
     members, allowed = scalar.enum, scalar.allowed
 
     def encode_member(value: object) -> CanonicalScalar:
@@ -329,7 +331,7 @@ def scalar_decoder(scalar: Scalar) -> Callable[..., object] | None:
     if scalar.enum is None:
         return decode
     members = scalar.enum
-    encode = _kind_encoder(scalar)
+    encode = kind_encoder(scalar)
     table: dict[object, object] = {encode(member.value): member for member in members}
 
     def decode_member(canonical: object) -> object:

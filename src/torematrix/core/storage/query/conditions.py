@@ -9,6 +9,7 @@ Logic is two-valued: each node is true or false for every entity, and ``Not`` is
 from __future__ import annotations
 
 import enum
+from functools import cached_property
 
 import msgspec
 
@@ -49,7 +50,7 @@ __all__ = [
 ScalarValue = str | int | float | bool
 
 
-class Target(msgspec.Struct, frozen=True):
+class Target(msgspec.Struct, frozen=True, dict=True):
     """Where a predicate looks.
 
     ``steps`` are stored (percent-escaped) keys, indexes and wildcards from the root of the canonical document or,
@@ -63,12 +64,14 @@ class Target(msgspec.Struct, frozen=True):
     column: Field | None = None
     in_element: bool = False
 
-    @property
+    # Targets are made once for a path and asked all the time, so what follows from them is kept (in their __dict__).
+
+    @cached_property
     def scalar(self) -> Scalar | None:
         """The declared scalar at this place, None where it is a container, a union or undeclared."""
         return self.shape if isinstance(self.shape, Scalar) else None
 
-    @property
+    @cached_property
     def ordered_text(self) -> bool:
         """Whether values here compare by the key part of an ordered text."""
         scalar = self.scalar

@@ -176,6 +176,8 @@ def _in_operands(target: Target, given: list[object]) -> tuple[list[ScalarValue]
 
 def _operand(shape: Shape, value: object) -> Canonical:
     """The canonical form of an operand that stands for a value of this shape."""
+    if isinstance(shape, Scalar):
+        return parse_operand(shape, value)
     shape, _ = strip_nullable(shape)
     match shape:
         case Scalar():
@@ -206,9 +208,9 @@ def _compare(target: Target, comparison: Comparison, operand: Canonical) -> Cond
     if scalar is not None:
         if target.ordered_text:
             return Compare(target, comparison, order_key(str(operand)))
-        if scalar.kind is Kind.INT and isinstance(operand, float):
+        if isinstance(operand, float) and scalar.kind is Kind.INT:
             return _compare_int(target, comparison, operand)
-        if scalar.kind is Kind.FLOAT and not isinstance(operand, (bool, str)):
+        if not isinstance(operand, (bool, str)) and scalar.kind is Kind.FLOAT:
             return _compare_float(target, comparison, operand)
     return Compare(target, comparison, operand)
 

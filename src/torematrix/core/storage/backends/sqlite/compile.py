@@ -54,6 +54,8 @@ __all__ = [
 
 Parameter = str | int | float | bytes | None
 
+_BYTES: Final = Kind.BYTES  # before Python 3.12 looking a member up in its Enum is slow
+
 _FEW: Final = 8
 """Up to this many values an IN list is spelled out; beyond, one JSON parameter carries them."""
 
@@ -136,6 +138,8 @@ def compile_order(sort: Sequence[SortKey]) -> str:
 def compile_condition(condition: Condition, sql: Sql, row: str = "") -> str:
     """The condition as a boolean expression, true exactly for the rows it holds for; elsewhere false or NULL."""
     match condition:
+        case Compare():
+            return _compare(condition, sql, row)
         case Const(value):
             return "1" if value else "0"
         case All(items):
@@ -150,8 +154,6 @@ def compile_condition(condition: Condition, sql: Sql, row: str = "") -> str:
             return f"{_parenthesised(value_expression(target, row))} IS NULL"
         case Exists(target):
             return f"{_parenthesised(type_expression(target, row))} IS NOT NULL"
-        case Compare():
-            return _compare(condition, sql, row)
         case In():
             return _in(condition, sql, row)
         case Same(target, value):
@@ -184,10 +186,13 @@ def native(target: Target, value: ScalarValue) -> Parameter:
     """A canonical operand as SQLite stores it at that place."""
     if isinstance(value, bool):
         return int(value)
-    column = target.column
-    if column is not None and column.scalar is not None and column.scalar.kind is Kind.BYTES:
-        return bytes.fromhex(str(value))
-    return value
+    return bytes.fromhex(str(value)) if _is_binary(target) else value
+
+
+def _is_binary(target: Target) -> bool:
+    """Whether the place is a column of bytes, which are canonical as text."""
+    scalar = target.scalar
+    return target.column is not None and scalar is not None and scalar.kind is _BYTES
 
 
 def _family(value: ScalarValue) -> str:
@@ -220,12 +225,7 @@ def _in(condition: In, sql: Sql, row: str) -> str:
         listed = ", ".join([sql.bind(native(target, value)) for value in values])
     else:
         # One text for any number of values. json_each gives numbers and strings back bit for bit.
-        is_bytes = (
-            target.column is not None
-            and target.column.scalar is not None
-            and target.column.scalar.kind is Kind.BYTES
-        )
-        member = "unhex(value)" if is_bytes else "value"
+        member = "unhex(value)" if _is_binary(target) else "value"
         listed = f"SELECT {member} FROM json_each({sql.bind(msgspec.json.encode(values).decode())})"
     return _guarded(target, kind, f"{expression} IN ({listed})", row)
 
