@@ -365,27 +365,27 @@ def _has_element(target: Target, item: Shape, value: object) -> Condition:
 
 
 def _refuse_ordered_inside(shape: Shape) -> None:
-    if _ordered_inside(shape, 8):
+    if _ordered_inside(shape, set()):
         raise InvalidQueryError(
             "whole lists and dicts that hold Decimal or big int values are not compared: "
             "1.0 equals 1.00 by value and differs by digits; ask for an element with [*]"
         )
 
 
-def _ordered_inside(shape: Shape, depth: int) -> bool:
-    if depth == 0:
-        return False
+def _ordered_inside(shape: Shape, seen: set[type[object]]) -> bool:
+    """Whether an exact number may stand anywhere inside; a record may hold itself, so those ``seen`` are left out."""
     match shape:
         case Scalar(kind):
             return kind in (Kind.DECIMAL, Kind.BIGINT)
         case Nullable(item) | ListOf(item):
-            return _ordered_inside(item, depth - 1)
+            return _ordered_inside(item, seen)
         case TupleOf(items) | Union(items):
-            return any(_ordered_inside(item, depth - 1) for item in items)
+            return any(_ordered_inside(item, seen) for item in items)
         case MapOf(_, value):
-            return _ordered_inside(value, depth - 1)
-        case Record(fields=fields):
-            return any(_ordered_inside(field.shape, depth - 1) for field in fields)
+            return _ordered_inside(value, seen)
+        case Record(cls) if cls not in seen:
+            seen.add(cls)
+            return any(_ordered_inside(field.shape, seen) for field in shape.fields)
         case _:
             return False
 
