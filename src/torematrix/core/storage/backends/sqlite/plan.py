@@ -66,6 +66,7 @@ class TablePlan:
         search: the index of its words, or None when nothing is searchable.
         text_indexes: what a write has to keep in step beside the table: that index and the substring indexes.
         trigram_candidate: what the substring indexes know of a condition, for the compiler; None when there are none.
+        ordered: the paths along which an index gives the rows in order.
         select: the columns of a row, comma-separated.
         width: how many values a row has.
     """
@@ -100,6 +101,9 @@ class TablePlan:
         self.unique = tuple(spec for spec in schema.indexes if spec.unique)
         self.search = SearchIndex(collection, schema) if schema.searchable else None
         trigrams = tuple(TrigramIndex(collection, schema, spec) for spec in schema.indexes if spec.substring)
+        self.ordered = frozenset(
+            ["id", *(spec.paths[0] for spec in schema.indexes if not spec.substring)],
+        )
         self.text_indexes = (*((self.search,) if self.search is not None else ()), *trigrams)
         self.trigram_candidate: Callable[[Sql, Target, Condition], str | None] | None = (
             partial(trigram_candidate, trigrams) if trigrams else None
