@@ -18,6 +18,10 @@ def search_table(collection):
     return quote_name(derived_name(collection, "search"))
 
 
+def lengths_table(collection):
+    return quote_name(derived_name(collection, "lengths"))
+
+
 class OpenDatabase:
     """What administration needs of a driver, and a few rows to look at."""
 
@@ -61,6 +65,9 @@ class OpenDatabase:
                 f"CREATE VIRTUAL TABLE {search_table(collection)} "
                 "USING fts5(c0, content='', contentless_delete=1)"
             )
+            connection.execute(
+                f"CREATE TABLE {lengths_table(collection)} (seq INTEGER PRIMARY KEY, l0 INTEGER)"
+            )
         self.add(collection, rows, size)
         return self
 
@@ -77,6 +84,17 @@ class OpenDatabase:
                 f"INSERT INTO {search_table(collection)} (rowid, c0) VALUES (?, ?)",
                 ((number, f"word{number} common") for number in numbers),
             )
+            connection.executemany(
+                f"INSERT INTO {lengths_table(collection)} VALUES (?, 2)", ((number,) for number in numbers)
+            )
+
+    def delete(self, collection="notes", where="TRUE"):
+        """Delete rows, and what makes them findable, as the library does."""
+        chosen = f"(SELECT seq FROM {collection} WHERE {where})"
+        with self.pool.writing(None) as connection:
+            connection.execute(f"DELETE FROM {search_table(collection)} WHERE rowid IN {chosen}")
+            connection.execute(f"DELETE FROM {lengths_table(collection)} WHERE seq IN {chosen}")
+            connection.execute(f"DELETE FROM {collection} WHERE {where}")
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def problems(database):
 def test_vacuum_shrinks_the_file(open_database, tmp_path, full):
     """What deleted rows took is given back to the file system; nothing else changes."""
     database = open_database().create(rows=3000)
-    database.execute("DELETE FROM notes WHERE seq % 3 <> 0")
+    database.delete(where="seq % 3 <> 0")
     before = database.query("SELECT count(*), sum(seq) FROM notes")
     result = vacuum(database, full=full)
     assert result["full"] is full
@@ -47,7 +47,7 @@ def test_vacuum_in_steps(open_database, monkeypatch):
     """Many short transactions do what one long one would, a reader with an old state notwithstanding."""
     monkeypatch.setattr("torematrix.core.storage.backends.sqlite.admin._PAGES", 3)
     database = open_database(busy_timeout=0.05).create(rows=1000)
-    database.execute("DELETE FROM notes")
+    database.delete()
     reader = database.pool.take_reader()
     reader.execute("BEGIN")
     rows = reader.execute("SELECT count(*) FROM notes").fetchall()
@@ -63,7 +63,7 @@ def test_a_full_vacuum_makes_the_next_ones_incremental(open_database, tmp_path):
     """A file that was made otherwise does not shrink by itself, and says so."""
     apsw.Connection(str(tmp_path / "app.db")).execute("CREATE TABLE other (x)")
     database = open_database().create(rows=2000)
-    database.execute("DELETE FROM notes")
+    database.delete()
     result = vacuum(database, full=False)
     assert result["auto_vacuum"] == "none"
     assert result["free_pages_after"] == result["free_pages_before"] > 0
@@ -76,7 +76,7 @@ def test_a_full_vacuum_makes_the_next_ones_incremental(open_database, tmp_path):
 def test_vacuum_in_memory(open_database, full):
     """Works too; without full there is nothing it could give back to."""
     database = open_database(":memory:").create(rows=2000)
-    database.execute("DELETE FROM notes")
+    database.delete()
     result = vacuum(database, full=full)
     assert (result["bytes_after"] < result["bytes_before"]) is full
     assert problems(database) == []

@@ -195,7 +195,7 @@ class Store:
 
     def check_index(self):
         with self.driver.pool.reading(None) as connection:
-            assert search.check(connection, self.plan) == []
+            assert search.check(connection, self.collection.name) == []
 
     def execute(self, statement):
         """Run a statement outside any transaction."""
@@ -530,12 +530,13 @@ def test_check_sees_what_is_out_of_step():
         f"DELETE FROM {store.plan.search.table} WHERE rowid = 1",
         f"UPDATE {store.plan.search.lengths} SET l0 = 7 WHERE seq = 1",
         "DELETE FROM pages WHERE seq = 1",
+        f"DROP TABLE {store.plan.search.lengths}",
     ]
     for statement in spoil:
         store.execute("BEGIN")
         store.execute(statement)
         with store.driver.pool.reading(store.driver.pool.take_writer()) as connection:
-            problems = search.check(connection, store.plan)
+            problems = search.check(connection, store.collection.name)
         store.driver.pool.give_back(None, writes=True)
         store.execute("ROLLBACK")
         assert problems, statement

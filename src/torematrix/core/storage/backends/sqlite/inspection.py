@@ -10,6 +10,7 @@ import apsw
 import msgspec
 
 from ...errors import CorruptionError
+from . import search_index
 from .files import Stopped, file_uri
 from .plan import META
 from .quoting import quote_name
@@ -122,6 +123,7 @@ def check(connection: apsw.Connection) -> list[str]:
     try:
         for name in collections(connection):
             found += _check_documents(connection, name)
+            found += search_index.check(connection, name)
     except CorruptionError as error:
         found.append(str(error))
     except _DAMAGE:

@@ -24,7 +24,19 @@ from .compile import Parameter, Sql, compile_condition
 from .plan import TablePlan
 from .quoting import quote_fts, quote_name
 from .scoring import Best, visitor
-from .search_index import add, check, create, drop, is_current, is_served, rebuild, remove, replace
+from .search_index import (
+    add,
+    check,
+    create,
+    drop,
+    is_current,
+    is_served,
+    rebuild,
+    remove,
+    replace,
+    totals,
+    totals_statement,
+)
 
 __all__ = [
     "add",
@@ -81,7 +93,7 @@ def statements(operation: Search, sql: Sql) -> list[tuple[str, list[Parameter]]]
     ]
     visiting = asked.visiting(sql)
     return [
-        (asked.index.totals_statement, []),
+        (totals_statement(asked.index.table), []),
         *counting,
         (visiting, [*sql.parameters, None]),
         (_rows_statement(plan), ["[]"]),
@@ -116,8 +128,8 @@ class _Asked:
 
     def statistics(self, connection: apsw.Connection) -> SearchStatistics:
         """What the scores depend on, as it is now."""
-        documents, totals = self.index.totals(connection)
-        length = sum(weight * totals[number] for number, weight in self.weights.items())
+        documents, words = totals(connection, self.index.table) or (0, [0] * len(self.index.columns))
+        length = sum(weight * words[number] for number, weight in self.weights.items())
         counts = [connection.execute(self.counting, (text,)).fetchall()[0][0] for text in self.word_texts()]
         return SearchStatistics(documents, length, tuple(counts))
 

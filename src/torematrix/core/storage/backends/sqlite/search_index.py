@@ -36,6 +36,8 @@ __all__ = [
     "rebuild",
     "remove",
     "replace",
+    "totals",
+    "totals_statement",
 ]
 
 _MARK: Final = "$"
@@ -55,7 +57,6 @@ class SearchIndex:
         lengths: the quoted name of the table of field lengths, with the columns seq, l0, l1, ...
         columns: the number of the column of each searchable path.
         definitions: the statement that makes each table, by its name.
-        totals_statement: what ``totals`` asks.
     """
 
     def __init__(self, collection: str, schema: Schema) -> None:
@@ -80,8 +81,6 @@ class SearchIndex:
         self._update_lengths = (
             f"UPDATE {self.lengths} SET {', '.join(f'{count} = ?' for count in counts)} WHERE seq = ?"
         )
-        # FTS5 answers while it stands on a row, whichever it is.
-        self.totals_statement = f"SELECT torematrix_totals({self.table}) FROM {self.table} LIMIT 1"
         # FTS5 refuses to update some columns of a table without content.
         self._update_words = (
             f"UPDATE {self.table} SET {', '.join(f'{word} = ?' for word in words)} WHERE rowid = ?"
@@ -118,31 +117,6 @@ class SearchIndex:
     def _analyzed(texts: list[str]) -> tuple[list[int], list[str]]:
         words = [tokens(text) for text in texts]
         return [len(each) for each in words], [" ".join(each) for each in words]
-
-    def totals(self, connection: apsw.Connection) -> tuple[int, list[int]]:
-        """How many rows there are, and how many words in each column, as FTS5 has counted them."""
-        found = connection.execute(self.totals_statement).fetchone()
-        if found is None:
-            return 0, [0] * len(self.columns)
-        rows, *totals = msgspec.json.decode(found[0], type=list[int])
-        return rows, totals
-
-    def check(self, connection: apsw.Connection, rows: str) -> list[str]:
-        """What is not in step with the rows of that table, in words; nothing where all is well."""
-        problems: list[str] = []
-        counts = "".join(f", coalesce(sum(l{number}), 0)" for number in range(len(self.columns)))
-        summed = connection.execute(f"SELECT count(*){counts} FROM {self.lengths}").fetchall()[0]
-        counted, totals = self.totals(connection)
-        if tuple(summed) != (counted, *totals):
-            problems.append("the counts of the search index do not agree with its lengths")
-        for keys in (f"SELECT seq FROM {self.lengths}", f"SELECT rowid FROM {self.table}"):
-            stored = f"SELECT seq FROM {rows}"
-            for left, right, what in ((stored, keys, "lacks"), (keys, stored, "holds too many of")):
-                differing = f"SELECT count(*) FROM ({left} EXCEPT {right})"
-                found = connection.execute(differing).fetchall()[0][0]
-                if found:
-                    problems.append(f"the search index {what} its rows: {found}")
-        return list(dict.fromkeys(problems))
 
 
 def create(connection: apsw.Connection, plan: TablePlan) -> None:
@@ -201,12 +175,47 @@ def remove(connection: apsw.Connection, plan: TablePlan, seqs: Sequence[int]) ->
         index.remove(connection, seqs)
 
 
-def check(connection: apsw.Connection, plan: TablePlan) -> list[str]:
-    """What in the search index is not in step with the collection's rows, in words.
+def totals(connection: apsw.Connection, table: str) -> tuple[int, list[int]] | None:
+    """How many rows an FTS5 table has, and how many words in each column, as it has counted; None while it is empty."""
+    found = connection.execute(totals_statement(table)).fetchone()
+    if found is None:
+        return None
+    rows, *words = msgspec.json.decode(found[0], type=list[int])
+    return rows, words
+
+
+def totals_statement(table: str) -> str:
+    """What ``totals`` asks: FTS5 answers while it stands on a row, whichever it is."""
+    return f"SELECT torematrix_totals({table}) FROM {table} LIMIT 1"
+
+
+def check(connection: apsw.Connection, collection: str) -> list[str]:
+    """What in a collection's search index is not in step with its rows, in words; nothing where it has none.
 
     FTS5 keeps no text, so neither this nor SQLite's own check knows whether the words are those of the documents.
     """
-    return [] if plan.search is None else plan.search.check(connection, plan.table)
+    names = derived_name(collection, "search"), derived_name(collection, "lengths")
+    there = connection.execute("SELECT count(*) FROM sqlite_schema WHERE name IN (?, ?)", names).fetchall()[
+        0
+    ][0]
+    if not there:
+        return []
+    if there < len(names):
+        return [f"collection {collection!r}: a table of the search index is not there"]
+    words, lengths = map(quote_name, names)
+    columns = [quote_name(row[1]) for row in connection.execute(f"PRAGMA table_info({lengths})")][1:]
+    sums = ", ".join(f"coalesce(sum({column}), 0)" for column in columns)
+    rows, *summed = connection.execute(f"SELECT count(*), {sums} FROM {lengths}").fetchall()[0]
+    problems: list[str] = []
+    if (totals(connection, words) or (0, [0] * len(columns))) != (rows, summed):
+        problems.append("the lengths of its texts are not what was counted")
+    stored = f"SELECT seq FROM {quote_name(collection)}"
+    for keys in (f"SELECT seq FROM {lengths}", f"SELECT rowid FROM {words}"):
+        for more, less, what in ((stored, keys, "missing"), (keys, stored, "of no entity")):
+            found = connection.execute(f"SELECT count(*) FROM ({more} EXCEPT {less})").fetchall()[0][0]
+            if found:
+                problems.append(f"{found} rows are {what}")
+    return [f"collection {collection!r}: the search index: {text}" for text in dict.fromkeys(problems)]
 
 
 def _definitions(plan: TablePlan) -> dict[str, str]:
