@@ -24,10 +24,13 @@ from .quoting import quote_name
 from .search_index import SearchIndex
 from .trigram import TrigramIndex, trigram_candidate
 
-__all__ = ["META", "TablePlan", "column_type", "index_name", "index_statement"]
+__all__ = ["META", "TablePlan", "column_type", "index_name", "index_statement", "raw_members"]
 
 META: Final = "torematrix_meta"
 """The library's own table: (scope, key, value), all text."""
+
+raw_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+"""The members of a document by their keys, each as the JSON text it has."""
 
 _TYPES: Final = {
     Kind.INT: "INTEGER",
@@ -156,11 +159,11 @@ class TablePlan:
         return tuple(values)
 
     def _with_unknown(self, stored: str, given: str) -> str:
-        before = msgspec.json.decode(stored, type=dict[str, msgspec.Raw])
+        before = raw_members(stored)
         if self.document_keys.issuperset(before):
             return given
         unknown = {key: value for key, value in before.items() if key not in self.document_keys}
-        merged = {**msgspec.json.decode(given, type=dict[str, msgspec.Raw]), **unknown}
+        merged = {**raw_members(given), **unknown}
         return msgspec.json.encode(merged, order="sorted").decode()
 
     def changed(self, old: Row, new: Row) -> tuple[int, ...]:

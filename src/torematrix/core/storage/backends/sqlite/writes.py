@@ -16,7 +16,7 @@ from ...model.codec import Row, json_text
 from ...query.operations import Patch
 from . import search
 from .errors import is_duplicate
-from .plan import TablePlan
+from .plan import TablePlan, raw_members
 
 __all__ = ["check_revision", "duplicate_error", "insert_rows", "patched", "replace_rows"]
 
@@ -128,7 +128,7 @@ def patched(plan: TablePlan, old: Row, operation: Patch) -> Row:
         else:
             document[field.key] = value
     if document:
-        stored = msgspec.json.decode(str(old[-1]), type=dict[str, msgspec.Raw])
+        stored = raw_members(str(old[-1]))
         changed = {key: msgspec.Raw(json_text(value).encode()) for key, value in document.items()}
         values[-1] = msgspec.json.encode({**stored, **changed}, order="sorted").decode()
     if plan.revision_at is not None:
