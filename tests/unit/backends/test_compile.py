@@ -87,6 +87,8 @@ TYPED_TEXTS = [
     ("number", "between", (1, 2), '("number" >= ? AND "number" <= ?)', [1, 2]),
     ("number", "is_null", True, '"number" IS NULL', []),
     ("number", "is_null", False, '"number" IS NOT NULL', []),
+    ("amount", "is_null", True, 'substr("amount", 1, instr("amount", \' \') - 1) IS NULL', []),
+    ("amount", "is_null", False, 'substr("amount", 1, instr("amount", \' \') - 1) IS NOT NULL', []),
     ("number", "in", range(8), f'"number" IN ({", ".join("?" * 8)})', [*range(8)]),
     ("number", "in", range(9), '"number" IN (SELECT value FROM json_each(?))', ["[0,1,2,3,4,5,6,7,8]"]),
     ("number", "eq", 1.5, "0", []),
@@ -183,6 +185,7 @@ LOOSE_TEXTS = [
     ("v.a[0]", "lt", "x", "(X[v.a.#0] < ? AND T[v.a.#0] = 'text')", ["x"]),
     ("v", "contains", None, each("v", "e1.value IS NULL"), []),
     ("v", "contains", 1, each("v", f"(e1.value = ? AND e1.type {NUMBER})"), [1]),
+    ("v", "contains", 1.5, each("v", f"(e1.value = ? AND e1.type {NUMBER})"), [1.5]),
     (
         "v",
         "contains",
@@ -351,6 +354,11 @@ def test_a_column_that_cannot_hold_the_value():
         sql = Sql()
         assert compile_condition(condition, sql) == "0"
         assert sql.parameters == []
+    # A place in the document may hold another kind than the declared one, so there the guard decides.
+    size = resolve(TYPED, "part.size").target
+    text = expanded("(X[part.size] = ? AND T[part.size] = 'text')")
+    assert compile_condition(Compare(size, Comparison.EQ, "1"), Sql()) == text
+    assert compile_condition(In(number, (1,)), Sql()) == '"number" IN (?)'
 
 
 def test_substring_indexes_stand_in_front():
@@ -475,6 +483,7 @@ def test_parameters_are_not_shared():
         (F("text").like("a%b"), True),
         (F("text").like("%b"), False),
         (F("amount") >= 1, True),
+        (F("amount").is_null(), True),
         (F("part.size") == 1, True),
         (F("part.size").in_([1, 2]), True),
         (F("part.name").starts_with("a"), False),

@@ -601,13 +601,28 @@ def test_sorts():
     assert keys([["number", "desc"]]) == [("number", True), ("id", True)]
     assert keys(["text"], "desc") == [("text", True), ("id", True)]
     assert keys([("id", "desc"), "number"]) == [("id", True)]
+    assert all(isinstance(sort_of(SCHEMA, sort_by, "asc"), tuple) for sort_by in (None, "number", "id"))
     assert keys(["number", ("id", "desc"), "text"]) == [("number", False), ("id", True)]
     assert keys("part.size") == [("part.size", False), ("id", False)]
     assert keys("meta.year", schema=COSTS) == [("meta.year", False), ("id", False)]
 
 
 @pytest.mark.parametrize(
-    "sort_by", [5, [5], [("number",)], [("number", "asc", 1)], [None], [{"number", "x"}]]
+    "sort_by",
+    [
+        b"number",
+        b"",
+        {"number": 1},
+        {},
+        {"number"},
+        set(),
+        5,
+        [5],
+        [("number",)],
+        [("number", "asc", 1)],
+        [None],
+        [{"number", "x"}],
+    ],
 )
 def test_what_is_no_sort(sort_by):
     """Whatever is not a name or a list of names and pairs is refused."""

@@ -147,11 +147,11 @@ def compile_condition(condition: Condition, sql: Sql, row: str = "") -> str:
         case Either(items):
             return _join([compile_condition(item, sql, row) for item in items], "OR")
         case Not(IsNull(target)):
-            return f"{_parenthesised(value_expression(target, row))} IS NOT NULL"
+            return f"{_parenthesised(key_expression(target, row))} IS NOT NULL"
         case Not(item):
             return f"({compile_condition(item, sql, row)}) IS NOT TRUE"
         case IsNull(target):
-            return f"{_parenthesised(value_expression(target, row))} IS NULL"
+            return f"{_parenthesised(key_expression(target, row))} IS NULL"
         case Exists(target):
             return f"{_parenthesised(type_expression(target, row))} IS NOT NULL"
         case In():
@@ -243,13 +243,7 @@ def _same(target: Target, value: list[Canonical] | dict[str, Canonical], sql: Sq
 
 
 def _element_test(condition: HasElement) -> Condition:
-    element = Target(
-        condition.target.text,
-        (),
-        condition.target.shape if condition.ordered_text else Anything(),
-        nullable=True,
-        in_element=True,
-    )
+    element = Target(condition.target.text, (), Anything(), nullable=True, in_element=True)
     value = condition.value
     if value is None:
         return IsNull(element)
