@@ -21,6 +21,7 @@ from torematrix.core.storage import (
     CursorPagination,
     F,
     Index,
+    InvalidQueryError,
     Naive,
     Revision,
     Searchable,
@@ -166,6 +167,8 @@ def test_questions_are_answered_alike(kind: str, tmp_path: Path) -> None:
             if filters.field != "pet.type":
                 assert counted == things.count(filters)
         assert [item["meta"]["year"] for item in stored.list(sort_by="meta.year")] == list(range(2000, 2006))
+        with pytest.raises(InvalidQueryError, match="declares no field 'nothing'"):
+            stored.count(F("nothing") == 1)
         page = stored.list(sort_by="price", pagination=CursorPagination(limit=4))
         rest = stored.list(sort_by="price", pagination=CursorPagination(after=page.next, limit=4))
         assert [item["code"] for item in [*page.items, *rest.items]] == [f"c{number}" for number in range(6)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -41,8 +43,10 @@ class _Program(TyperGroup):
     ) -> Any:
         try:
             code = super().main(args, prog_name or NAME, complete_var, False, windows_expand_args, **extra)
-        except Exception as error:  # noqa: BLE001 - what stands before a command: usage, or our own mistake
-            code = _say(error)
+        except Exception as error:
+            if os.environ.get(_DEBUG) and not hasattr(error, "format_message"):
+                raise
+            code = _say(error)  # what stands before a command: usage, or our own mistake
         sys.exit(code if isinstance(code, int) else 0)
 
     def invoke(self, ctx: Any) -> Any:
@@ -54,10 +58,14 @@ class _Program(TyperGroup):
         except BrokenPipeError:
             return _broken_pipe()
         except (Exception, KeyboardInterrupt) as error:
-            if os.environ.get(_DEBUG) and not isinstance(error, CommandError):
+            if os.environ.get(_DEBUG) and _is_internal(error):
                 raise
             return _flushed(_say(error))
         return int(ExitCode.DONE)
+
+
+def _is_internal(error: BaseException) -> bool:
+    return not isinstance(error, CommandError | KeyboardInterrupt) and not hasattr(error, "format_message")
 
 
 def _flushed(code: int) -> int:
@@ -119,11 +127,21 @@ def run() -> None:
             signal.SIGTERM, _stop
         )  # ends as Ctrl-C does: transactions undone, unfinished files removed
     for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:  # closed by whoever started the program
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - for the whole process
-        elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(
-                errors="backslashreplace"
-            )  # a terminal that cannot show a character fails nothing
+        setattr(sys, name, _steady(getattr(sys, name)))
     app(prog_name=NAME)
+
+
+def _steady(stream: Any) -> Any:
+    """The stream, so that no write to it is cut short and no character fails it."""
+    if stream is None:  # closed by whoever started the program
+        nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - open until the process ends
+        atexit.register(nowhere.close)
+        return nowhere
+    raw: Any = stream.buffer
+    if isinstance(raw, io.RawIOBase):
+        # Unbuffered (python -u): it would write as much as a pipe takes, and drop the rest.
+        encoding = stream.encoding
+        stream.detach()
+        stream = io.TextIOWrapper(io.BufferedWriter(raw), encoding, line_buffering=True)
+    stream.reconfigure(errors="backslashreplace")
+    return stream

@@ -7,7 +7,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, BinaryIO, Final, cast
 
@@ -153,7 +153,8 @@ def _value(text: _Text) -> Any:
             if not isinstance(error, json.JSONDecodeError):
                 raise _JsonError(_malformed(error)) from None
             if text.ended or len(text.text) - text.at > _LONGEST:
-                too_large = not text.ended and error.pos >= len(text.text) - 8
+                unfinished = error.pos >= len(text.text) - 16 or error.msg.startswith("Unterminated string")
+                too_large = unfinished and not text.ended
                 raise _JsonError(
                     "larger than a document may be" if too_large else _malformed(error)
                 ) from None
@@ -204,32 +205,37 @@ def _json(file: BinaryIO, path: str) -> Iterator[Record | Problem]:
 
 def _csv(file: BinaryIO, path: str, delimiter: str, types: Mapping[str, str]) -> Iterator[Record | Problem]:
     csv.field_size_limit(MAX_DOCUMENT_BYTES)
-    text = io.TextIOWrapper(file, "utf-8-sig", newline="")
     position = 0
     try:
-        first = text.readline(_CHUNK)
-        rows = csv.reader(_again(first, text), delimiter=delimiter or _delimiter(first), strict=True)
-        names = next(rows, list[str]())
-        if problem := _bad_header(names):
-            yield Problem(path, problem, 1)
-            return
-        for row in rows:
-            if not row:
-                continue
-            position += 1
-            if len(row) > len(names):
-                yield Problem(path, f"the row has {len(row)} cells, the header {len(names)}", rows.line_num)
-                continue
-            try:
-                values = {name: _cell(cell, types.get(name)) for name, cell in zip(names, row, strict=False)}
-            except ValueError as error:
-                yield Problem(path, str(error), rows.line_num)
-                continue
-            yield Record(values, position, file.tell())
+        with io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
+            first = text.readline(_CHUNK)
+            rows = csv.reader(_again(first, text), delimiter=delimiter or _delimiter(first), strict=True)
+            names = next(rows, list[str]())
+            if problem := _bad_header(names):
+                yield Problem(path, problem, 1)
+                return
+            for row in rows:
+                if row:
+                    position += 1
+                    values = _row(names, row, types)
+                    if isinstance(values, str):
+                        yield Problem(path, values, rows.line_num)
+                    else:
+                        yield Record(values, position, file.tell())
     except UnicodeDecodeError:
         yield Problem(path, "not UTF-8; what came before was imported" if position else "not UTF-8")
     except csv.Error as error:
-        yield Problem(path, f"malformed CSV: {error}; what came before was imported")
+        yield Problem(path, f"malformed CSV: {error}{'; what came before was imported' if position else ''}")
+
+
+def _row(names: Sequence[str], row: Sequence[str], types: Mapping[str, str]) -> dict[str, Any] | str:
+    """The values of a row by column, or why it has none. Cells missing at its end are left out."""
+    if len(row) > len(names):
+        return f"the row has {len(row)} cells, the header {len(names)}"
+    try:
+        return {name: _cell(cell, types.get(name)) for name, cell in zip(names, row, strict=False)}
+    except ValueError as error:
+        return str(error)
 
 
 def _again(first: str, rest: io.TextIOWrapper) -> Iterator[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Generator, Iterable, Sequence
+from typing import Any, BinaryIO
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -52,8 +53,16 @@ def console(*, stderr: bool = False) -> Console:
 
 def print_json(value: Any) -> None:
     """One JSON value on one line of stdout, in UTF-8 whatever the terminal's encoding."""
+    with binary_stdout() as stdout:
+        stdout.write(json_line(value) + b"\n")
+
+
+@contextlib.contextmanager
+def binary_stdout() -> Generator[BinaryIO, None, None]:
+    """Stdout for bytes, between what is printed before and after."""
     sys.stdout.flush()
-    sys.stdout.buffer.write(json_line(value) + b"\n")
+    yield sys.stdout.buffer
+    sys.stdout.buffer.flush()
 
 
 def table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import datetime as dt
 import hashlib
 import os
@@ -116,6 +117,8 @@ def read_document(found: Found) -> Document | Problem:
         return Problem(found.path, reason_of(error))
     if len(data) > MAX_DOCUMENT_BYTES:
         return Problem(found.path, f"larger than a document may be ({MAX_DOCUMENT_BYTES:,} bytes)")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return Problem(found.path, "UTF-16 or UTF-32, not UTF-8")
     if b"\0" in data:
         return Problem(found.path, "binary, not text")
     try:

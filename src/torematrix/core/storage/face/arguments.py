@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from ..core.options import Isolation, TransactionOptions
 from ..errors import InvalidEntityError, InvalidQueryError
 from ..model.codec import Row
 from ..model.kinds import CanonicalScalar, Kind, decode_scalar
@@ -34,6 +35,7 @@ __all__ = [
     "numbered",
     "scan_of",
     "search_request",
+    "transaction_options",
 ]
 
 T = TypeVar("T")
@@ -113,6 +115,16 @@ def limits_of(pagination: Pagination | CursorPagination | None) -> tuple[int | N
     if not isinstance(pagination, Pagination):
         raise InvalidQueryError("pagination is a Pagination or a CursorPagination")
     return pagination.limit, pagination.offset
+
+
+def transaction_options(*, read_only: bool, isolation: str) -> TransactionOptions:
+    """How a transaction is to be begun; an isolation may be given by its value."""
+    try:
+        return TransactionOptions(read_only=read_only, isolation=Isolation(isolation))
+    except ValueError:
+        raise InvalidQueryError(
+            f"{isolation!r} is no isolation; there are {', '.join(repr(each.value) for each in Isolation)}"
+        ) from None
 
 
 def scan_of(

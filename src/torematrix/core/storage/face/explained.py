@@ -8,24 +8,34 @@ from functools import partial
 from typing import Any, Final
 
 from ..errors import InvalidQueryError
+from ..query.conditions import FALSE
 from ..query.filters import CursorPagination, Filters, Pagination, SortBy, SortOrder
 from ..query.normalise import condition_of, sort_of
 from ..query.operations import Aggregate, Collection, Count, Fetch, Find, Operation, Scan, Search
 from .arguments import aggregation_of, limits_of, scan_of, search_request
+from .pages import SearchPager, SortPager
 
 __all__ = ["explained"]
 
 
-def explained(collection: Collection, operation: str, arguments: dict[str, Any]) -> Operation | Scan:
-    """The operation that this method would send, given these arguments.
+def explained(
+    collection: Collection, operation: str, arguments: dict[str, Any], key: bytes
+) -> Operation | Scan:
+    """The operation that this method would send (the first, where a page takes several), given these arguments.
+
+    Args:
+        collection: what the method works on.
+        operation: the name of the method.
+        arguments: its arguments.
+        key: the secret that signs cursors.
 
     Raises:
         InvalidQueryError: there is no such method, or it does not take the arguments.
     """
-    build = _BUILD.get(operation)
+    build = _BUILD.get(operation) if type(operation) is str else None
     if build is None:
         raise InvalidQueryError(f"explain knows {', '.join(_BUILD)}")
-    method = partial(build, collection)
+    method = partial(build, collection, key)
     try:
         inspect.signature(method).bind(**arguments)
     except TypeError as error:
@@ -35,6 +45,7 @@ def explained(collection: Collection, operation: str, arguments: dict[str, Any])
 
 def _list(
     collection: Collection,
+    key: bytes,
     /,
     filters: Filters = None,
     sort_by: SortBy = None,
@@ -44,34 +55,54 @@ def _list(
     condition = condition_of(collection.schema, filters)
     sort = sort_of(collection.schema, sort_by, sort_order)
     if isinstance(pagination, CursorPagination):
-        return Find(collection, condition, sort, pagination.limit + 1, 0, False)
+        page = SortPager(collection, condition, sort, pagination, key).next_operation()
+        # Behind some edges nothing can stand, and nothing would be sent.
+        return page or Find(collection, FALSE, sort, pagination.limit, 0, False)
     limit, offset = limits_of(pagination)
     return Find(collection, condition, sort, limit, offset, pagination is not None)
 
 
-def _count(collection: Collection, /, filters: Filters = None) -> Count:
+def _count(collection: Collection, _key: bytes, /, filters: Filters = None) -> Count:
     return Count(collection, condition_of(collection.schema, filters))
 
 
-def _get(collection: Collection, /, entity_id: str = "") -> Fetch:
+def _get(collection: Collection, _key: bytes, /, entity_id: str) -> Fetch:
     return Fetch(collection, str(entity_id))
+
+
+def _stream(
+    collection: Collection,
+    _key: bytes,
+    /,
+    filters: Filters = None,
+    sort_by: SortBy = None,
+    sort_order: SortOrder = SortOrder.ASC,
+    batch_size: int = 1000,
+) -> Scan:
+    return scan_of(collection, filters, sort_by, sort_order, batch_size)
 
 
 def _search(
     collection: Collection,
+    key: bytes,
     /,
     query: str,
     fields: Iterable[str] | None = None,
-    pagination: Pagination | None = None,
+    pagination: Pagination | CursorPagination | None = None,
     filters: Filters = None,
+    with_hits: bool = False,
 ) -> Search:
-    limit, offset = limits_of(pagination)
+    del with_hits  # what is sent is the same
     request = search_request(collection, query, fields, filters)
+    if isinstance(pagination, CursorPagination):
+        return SearchPager(request, pagination, key).operation()
+    limit, offset = limits_of(pagination)
     return request.operation(limit, offset, with_total=pagination is not None)
 
 
 def _aggregate(
     collection: Collection,
+    _key: bytes,
     /,
     filters: Filters = None,
     group_by: str | Iterable[str] | None = None,
@@ -85,6 +116,6 @@ _BUILD: Final[dict[str, Callable[..., Operation | Scan]]] = {
     "count": _count,
     "get": _get,
     "search": _search,
-    "stream": scan_of,
+    "stream": _stream,
     "aggregate": _aggregate,
 }

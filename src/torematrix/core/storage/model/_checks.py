@@ -13,13 +13,22 @@ from ._scalars import Kind
 from .names import MAX_DOCUMENT_BYTES, MAX_INDEXED_BYTES, bson_size
 from .schema import Schema
 
-__all__ = ["DocumentCheck", "SizeCheck", "check_indexed"]
+__all__ = ["DocumentCheck", "SizeCheck", "check_indexed", "check_size"]
 
 
 def check_indexed(text: str) -> None:
     """Raise InvalidEntityError for text that is too long to be indexed on every engine."""
     if len(text) > MAX_INDEXED_BYTES or len(text.encode()) > MAX_INDEXED_BYTES:
         raise InvalidEntityError(f"indexed text and ids have at most {MAX_INDEXED_BYTES:,} bytes in UTF-8")
+
+
+def check_size(document: dict[str, Any]) -> None:
+    """Raise InvalidEntityError for a canonical document that is larger than every engine can hold."""
+    size = bson_size(document)
+    if size > MAX_DOCUMENT_BYTES:
+        raise InvalidEntityError(
+            f"the entity takes {size:,} bytes as BSON; at most {MAX_DOCUMENT_BYTES:,} are stored"
+        )
 
 
 class SizeCheck:
@@ -34,11 +43,7 @@ class SizeCheck:
         document: dict[str, Any] = dict(zip(self._keys, row, strict=False))
         if self._has_document:
             document.update(json_document(row[-1]) if self._json else row[-1])
-        size = bson_size(document)
-        if size > MAX_DOCUMENT_BYTES:
-            raise InvalidEntityError(
-                f"the entity takes {size:,} bytes as BSON; at most {MAX_DOCUMENT_BYTES:,} are stored"
-            )
+        check_size(document)
 
 
 class _IndexedPath(msgspec.Struct, frozen=True):

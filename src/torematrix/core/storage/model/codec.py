@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
 
 from ..errors import InvalidEntityError, UnsupportedError
-from ._checks import DocumentCheck, SizeCheck
+from ._checks import DocumentCheck, SizeCheck, check_size
 from ._encoders import encoder
 from ._free import FIELD_DEPTH, free_encoder, located, named
 from ._freeform import FreeformRows
@@ -106,6 +106,7 @@ class Codec(Generic[T]):
             encoded[key] = canonical
         try:
             self._check_document(encoded)
+            check_size(encoded)
         except InvalidEntityError as error:
             raise named(error) from None
         return encoded

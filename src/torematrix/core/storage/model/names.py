@@ -31,6 +31,8 @@ MAX_DEPTH = 100
 
 _COLLECTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _RESERVED_PREFIXES = ("torematrix_", "sqlite_", "pg_", "system")
+# SQLite's table-valued functions, which a table of the same name would hide.
+_RESERVED_NAMES = frozenset({"json_each", "json_tree", "jsonb_each", "jsonb_tree"})
 # The library's own columns, SQLite's names for the row id, and PostgreSQL's system columns.
 _RESERVED_COLUMNS = frozenset(
     {"data", "seq", "rowid", "oid", "_rowid_", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
@@ -47,7 +49,7 @@ def check_collection(name: object) -> None:
         raise ConfigurationError(
             f"a collection's name has at most {MAX_NAME_BYTES} bytes; this one has {len(name)}"
         )
-    if name.lower().startswith(_RESERVED_PREFIXES):
+    if name.lower().startswith(_RESERVED_PREFIXES) or name.lower() in _RESERVED_NAMES:
         raise ConfigurationError(
             f"{name!r}: names that start with {', '.join(_RESERVED_PREFIXES)} are reserved"
         )

@@ -251,8 +251,10 @@ def _field(cls: type[object], member: Member) -> Field:
 
 def _default(where: str, member: Member, shape: Shape) -> tuple[bool, Canonical]:
     if member.factory is not None:
-        known = member.factory in _EMPTY_FACTORIES
-        return known, _EMPTY_FACTORIES[member.factory] if known else None
+        # Written list or, for the type checker, list[int]: the same empty list.
+        factory = get_origin(member.factory) or member.factory
+        known = factory in _EMPTY_FACTORIES
+        return known, _EMPTY_FACTORIES[factory] if known else None
     if member.required or not member.has_constant:
         return False, None
     if member.default is None:

@@ -71,7 +71,7 @@ def _schema(collection: str, description: Mapping[str, Any]) -> StoredSchema:
     record = None
     if not freeform:
         members = tuple(Member(name, None, parameter=name, required=False) for name in described)
-        record = RecordClass(dict, members, extras=True)
+        record = RecordClass(dict, members, extras=bool(description["extras"]))
     revision = next((field for field in fields if field.name == description["revision"]), None)
     return StoredSchema(description, cls, record, fields, revision, specs, weights)
 

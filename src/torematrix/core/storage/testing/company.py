@@ -6,13 +6,39 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
-__all__ = ["AsyncCompany", "AsyncOther", "Company", "Other"]
+__all__ = ["AsyncCompany", "AsyncGate", "AsyncOther", "CancelledError", "Company", "Gate", "Other", "pause"]
+
+CancelledError = asyncio.CancelledError
 
 R = TypeVar("R")
-DEADLINE = 60.0
+DEADLINE: Final = 60.0
 """Seconds after which work that does not end is a failure."""
+
+
+async def pause() -> None:
+    """Let other tasks go on."""
+    await asyncio.sleep(0)
+
+
+class AsyncGate:
+    """Closed until somebody opens it."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def open(self) -> None:
+        """Let everybody through."""
+        self._event.set()
+
+    async def wait(self, seconds: float = DEADLINE) -> bool:
+        """Return once it is open, or after so many seconds; whether it is open."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._event.wait()
+        except TimeoutError:
+            return False
 
 
 class AsyncOther(Generic[R]):
@@ -21,10 +47,19 @@ class AsyncOther(Generic[R]):
     def __init__(self, task: asyncio.Task[R]) -> None:
         self._task = task
 
+    def cancel(self) -> None:
+        """Cancel it, as an application does that has waited long enough."""
+        self._task.cancel()
+
     async def result(self) -> R:
         """What came of it; its exception, where it raised one."""
         async with asyncio.timeout(DEADLINE):
             return await self._task
+
+    async def ends(self, within: float = 0.1) -> bool:
+        """Whether it ends in so many seconds."""
+        await asyncio.wait([self._task], timeout=within)
+        return self._task.done()
 
 
 class AsyncCompany:
@@ -43,6 +78,25 @@ class AsyncCompany:
         """The results of all, run at the same time."""
         others = [self.start(function) for function in functions]
         return [await other.result() for other in others]
+
+    def gate(self) -> AsyncGate:
+        """A new gate, closed."""
+        return AsyncGate()
+
+
+class Gate:
+    """Closed until somebody opens it."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def open(self) -> None:
+        """Let everybody through."""
+        self._event.set()
+
+    def wait(self, seconds: float = DEADLINE) -> bool:
+        """Return once it is open, or after so many seconds; whether it is open."""
+        return self._event.wait(seconds)
 
 
 class Other(Generic[R]):
@@ -69,6 +123,11 @@ class Other(Generic[R]):
             raise TimeoutError("a thread of the test did not end")
         return self._results[0]
 
+    def ends(self, within: float = 0.1) -> bool:
+        """Whether it ends in so many seconds."""
+        self._thread.join(within)
+        return not self._thread.is_alive()
+
 
 class Company:
     """Starts threads."""
@@ -81,3 +140,7 @@ class Company:
         """The results of all, run at the same time."""
         others = [self.start(function) for function in functions]
         return [other.result() for other in others]
+
+    def gate(self) -> Gate:
+        """A new gate, closed."""
+        return Gate()

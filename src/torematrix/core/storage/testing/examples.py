@@ -4,6 +4,8 @@ A random question shows that two backends agree; these show that they agree on t
 are small collections in which every entity's id says what it holds; ``EXAMPLES`` are questions about them.
 """
 
+# Size: one table of questions with their answers, which are read side by side.
+
 from __future__ import annotations
 
 import datetime as dt

@@ -201,7 +201,10 @@ class BlockingAsyncDriver(AsyncDriver):
         finally:
             self.release_turn()
 
-    async def explain(self, operation: Operation | Scan) -> Explanation:
+    async def explain(self, operation: Operation | Scan, session: AsyncSession | None = None) -> Explanation:
+        own: _WaitingSession | None = session  # type: ignore[assignment]  # begin gives nothing else
+        if own is not None:
+            return await own.worker.finish(self._driver.explain, operation, own.session)
         explanation: Explanation = await self._alone(self._driver.explain, operation)
         return explanation
 

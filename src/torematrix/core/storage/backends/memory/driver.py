@@ -223,7 +223,7 @@ class MemoryDriver(Driver):
         return {name: table.documents for name, table in self._tables.items()}
 
     @override
-    def explain(self, operation: Operation | Scan) -> Explanation:
+    def explain(self, operation: Operation | Scan, session: Session | None = None) -> Explanation:
         name = type(operation).__name__.lower()
         return Explanation(
             self.backend, name, (), ("every entity is looked at",), uses_index=name.startswith("fetch")

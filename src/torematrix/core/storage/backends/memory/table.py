@@ -11,6 +11,7 @@ from ...errors import ConflictError, DuplicateError, NotFoundError
 from ...model.codec import Row, json_text
 from ...model.kinds import Canonical, order_key
 from ...model.schema import IndexSpec, Schema
+from ...model.shapes import escape_key
 from ...query.conditions import Target
 from ...query.evaluate import MISSING, Document, kind_of, value_at
 from ...query.operations import Patch
@@ -42,8 +43,9 @@ class TableView:
 
     def insert(self, rows: Sequence[Row]) -> None:
         """Store new rows one after the other; the caller undoes all when one fails."""
+        defaults = self.table.column_defaults()
         for at, row in enumerate(rows, 1):
-            document = document_of(self.schema, row)
+            document = {**defaults, **document_of(self.schema, row)}
             where = f" (entity {at} of {len(rows)})" if len(rows) > 1 else ""
             if row[0] in self.table.documents:
                 raise self._duplicate("id", where)
@@ -155,6 +157,15 @@ class Table:
         self.documents: dict[str, Document] = {}
         self._undo: list[tuple[str, Document | None]] = []
         self._holders: dict[str, dict[tuple[object, ...], str]] = {}
+
+    def column_defaults(self) -> dict[str, Any]:
+        """What new documents hold of scalar fields that the class at hand does not know, and a newer one does."""
+        fields: dict[str, Any] = (self.description or {}).get("fields", {})
+        return {
+            escape_key(name): field["default"]
+            for name, field in fields.items()
+            if "column" in field and "default" in field
+        }
 
     def put(self, key: str, document: Document) -> None:
         """Store a document under its id."""

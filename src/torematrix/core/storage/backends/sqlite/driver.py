@@ -228,9 +228,10 @@ class SQLiteDriver(Driver):
         return own.connection
 
     @override
-    def explain(self, operation: Operation | Scan) -> Explanation:
+    def explain(self, operation: Operation | Scan, session: Session | None = None) -> Explanation:
+        own: SQLiteSession | None = session  # type: ignore[assignment]  # begin gives nothing else
         try:
-            with self.pool.reading(None) as connection:
+            with self.pool.reading(_given(own)) as connection:
                 return explain(connection, operation)
         except apsw.Error as error:
             raise self.failed(error, "explain", operation.collection.name) from error

@@ -15,7 +15,7 @@ from ...model.kinds import Canonical
 from ...model.schema import Field, IndexSpec, Schema
 from ...query.operations import Collection
 from ...query.text import ANALYZER_VERSION
-from . import search
+from . import search, search_index
 from .config import SQLiteConfig
 from .errors import is_duplicate
 from .plan import META, TablePlan, column_type, index_statement
@@ -141,6 +141,7 @@ def ensure(connection: apsw.Connection, collection: Collection) -> None:
             search.rebuild(connection, plan)
     _remember(connection, "collection", name, msgspec.json.encode(evolution.description).decode())
     _remember(connection, "analyzer", name, ANALYZER_VERSION)
+    _remember(connection, "text", name, search_index.signature(plan))
 
 
 def _remember(connection: apsw.Connection, scope: str, key: str, value: str) -> None:

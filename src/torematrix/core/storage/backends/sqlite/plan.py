@@ -20,14 +20,11 @@ from ...model.schema import Field, IndexSpec, Schema
 from ...query.conditions import Condition, Target
 from ...query.resolve import resolve
 from .compile import Sql, key_expression, value_expression
-from .quoting import quote_name
+from .quoting import META, quote_name
 from .search_index import SearchIndex
 from .trigram import TrigramIndex, trigram_candidate
 
 __all__ = ["META", "TablePlan", "column_type", "index_name", "index_statement", "raw_members"]
-
-META: Final = "torematrix_meta"
-"""The library's own table: (scope, key, value), all text."""
 
 raw_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 """The members of a document by their keys, each as the JSON text it has."""
@@ -48,7 +45,8 @@ def column_type(scalar: Scalar) -> str:
 
 def index_name(collection: str, spec: IndexSpec) -> str:
     """The name of an index, unique in the database."""
-    return f"{collection}_{spec.name}"
+    # No collection has a $ in its name, so no two collections come to share a name of an index.
+    return f"{collection}${spec.name}"
 
 
 def index_statement(collection: str, schema: Schema, spec: IndexSpec) -> str:
@@ -107,6 +105,7 @@ class TablePlan:
         self.ordered = frozenset(
             ["id", *(spec.paths[0] for spec in schema.indexes if not spec.substring)],
         )
+        self.text_signature = ""
         self.text_indexes = (*((self.search,) if self.search is not None else ()), *trigrams)
         self.trigram_candidate: Callable[[Sql, Target, Condition], str | None] | None = (
             partial(trigram_candidate, trigrams) if trigrams else None

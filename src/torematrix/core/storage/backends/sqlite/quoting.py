@@ -6,10 +6,14 @@ Everything else that a user gives is bound as a parameter.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from ...query.paths import Step, Wildcard
 
-__all__ = ["json_path", "quote_fts", "quote_name", "quote_text"]
+__all__ = ["META", "json_path", "quote_fts", "quote_name", "quote_text"]
+
+META: Final = "torematrix_meta"
+"""The library's own table: (scope, key, value), all text."""
 
 
 def quote_name(name: str) -> str:

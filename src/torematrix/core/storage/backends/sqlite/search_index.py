@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Final
 import apsw
 import msgspec
 
+from ...errors import ConfigurationError
 from ...model.codec import Row
 from ...model.schema import Schema
 from ...query.resolve import resolve
 from ...query.rows import text_reader
 from ...query.text import tokens
-from .quoting import quote_name
+from .quoting import META, quote_name
 
 if TYPE_CHECKING:
     from .plan import TablePlan
@@ -153,9 +154,31 @@ def rebuild(connection: apsw.Connection, plan: TablePlan) -> None:
             index.add(connection, seq, tuple(row))
 
 
+def signature(plan: TablePlan) -> str:
+    """What the tables of texts hold, as text: another class's view of the collection may ask for something else."""
+    if not plan.text_signature:
+        parts = [sorted(_definitions(plan).items()), plan.schema.searchable]
+        plan.text_signature = msgspec.json.encode(parts).decode()
+    return plan.text_signature
+
+
+def _check_kept(connection: apsw.Connection, plan: TablePlan) -> None:
+    """Refuse to write where another class or process has declared otherwise meanwhile: rows would be missed."""
+    query = f"SELECT value FROM {META} WHERE scope = 'text' AND key = ?"
+    found = connection.execute(query, (plan.collection,)).fetchone()
+    if found is None or found[0] != signature(plan):
+        raise ConfigurationError(
+            f"what is searchable in {plan.collection!r} has been declared otherwise since it was opened; "
+            "declare it alike everywhere, and open the storage again",
+            backend="sqlite",
+            collection=plan.collection,
+        )
+
+
 def add(connection: apsw.Connection, plan: TablePlan, rows: Iterable[tuple[int, Row]]) -> None:
     """Index new rows, given as (seq, row)."""
     if plan.text_indexes:
+        _check_kept(connection, plan)
         for seq, row in rows:
             for index in plan.text_indexes:
                 index.add(connection, seq, row)
@@ -164,6 +187,7 @@ def add(connection: apsw.Connection, plan: TablePlan, rows: Iterable[tuple[int, 
 def replace(connection: apsw.Connection, plan: TablePlan, rows: Iterable[tuple[int, Row, Row]]) -> None:
     """Index anew the rows, given as (seq, stored, new), whose texts have changed."""
     if plan.text_indexes:
+        _check_kept(connection, plan)
         for seq, old, new in rows:
             for index in plan.text_indexes:
                 index.replace(connection, seq, old, new)
@@ -171,6 +195,8 @@ def replace(connection: apsw.Connection, plan: TablePlan, rows: Iterable[tuple[i
 
 def remove(connection: apsw.Connection, plan: TablePlan, seqs: Sequence[int]) -> None:
     """Forget deleted rows."""
+    if plan.text_indexes:
+        _check_kept(connection, plan)
     for index in plan.text_indexes:
         index.remove(connection, seqs)
 

@@ -9,7 +9,6 @@ import io
 import os
 import secrets
 import stat
-import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -21,7 +20,7 @@ from ..asking import filters_of, sorts_of
 from ..opening import opened, stored_collection
 from ..options import DEFAULT_URL, AsJson, CollectionName, FilterTexts, SortTexts, StorageUrl
 from ..outcome import CommandError, ExitCode
-from ..showing import print_json
+from ..showing import binary_stdout, print_json
 from ..values import cell_text, json_line
 
 __all__ = ["register"]
@@ -86,9 +85,8 @@ def _format_of(output: Path | None) -> Format:
 def _target(output: Path | None) -> Generator[BinaryIO, None, None]:
     """Where to write: a file of another name until it is whole; devices and pipes as they are."""
     if output is None:
-        sys.stdout.flush()
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        with binary_stdout() as stdout:
+            yield stdout
         return
     path = Path(os.path.realpath(output))
     if path.exists() and not stat.S_ISREG(path.stat().st_mode):

@@ -16,7 +16,7 @@ from ..opening import DEFAULT_COLLECTION, config_of, database_path, opened
 from ..options import DEFAULT_URL, AsJson, StorageUrl
 from ..outcome import CommandError, ExitCode
 from ..progress import Watcher
-from ..showing import console, duration, pairs, print_json, rate, size
+from ..showing import console, duration, pairs, print_json, rate, size, visible
 from ..sources import Mode, Walk, is_data
 
 __all__ = ["register"]
@@ -186,11 +186,7 @@ def _plain(report: Report) -> dict[str, object]:
         "bytes": report.bytes,
         "seconds": round(report.seconds, 3),
         "problems": [
-            {
-                "path": problem.path.encode("utf-8", "backslashreplace").decode(),
-                "line": problem.line,
-                "reason": problem.reason,
-            }
+            {"path": visible(problem.path), "line": problem.line, "reason": visible(problem.reason)}
             for problem in report.problems
         ],
     }

@@ -15,12 +15,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from ...capability import Feature
-from ...errors import ConfigurationError, StorageError, TransactionError
+from ...errors import ConfigurationError, DuplicateError, StorageError, TransactionError
 from ...model.codec import Codec, Row
 from ...model.names import check_collection
 from ...model.schema import Schema
 from ...query.operations import Collection, Insert, Operation, Patch, Remove, Replace, Scan, Upsert
-from ..options import Isolation, TransactionOptions
+from ..options import Explanation, Isolation, TransactionOptions
 from .layers import AsyncLayer, AsyncProceed, AsyncProceedStream
 from .port import AsyncDriver, AsyncSession
 
@@ -45,7 +45,7 @@ class AsyncEngine:
         self.driver = driver
         self.owner = owner
         self._collections: dict[tuple[str, Schema], Collection] = {}
-        self._cursor_key: bytes | None = None
+        self._cursor_key = b""
         self._open = False
         self.closed = False
         self._layered = bool(layers)
@@ -61,6 +61,8 @@ class AsyncEngine:
             raise StorageError("the storage is closed", backend=self.driver.backend)
         if not self._open:
             await self.driver.open()
+            # Asked now: a transaction may hold what the driver would have to ask with.
+            self._cursor_key = await self.driver.cursor_key()
             self._open = True
 
     async def close(self) -> None:
@@ -89,13 +91,19 @@ class AsyncEngine:
         await self.open()
         for collection in list(self._collections.values()):
             if collection.plan is None:
-                await self.driver.ensure(collection)
+                await self._prepare(collection)
+
+    async def _prepare(self, collection: Collection) -> None:
+        try:
+            await self.driver.ensure(collection)
+        except (ConfigurationError, DuplicateError):
+            # Refused for good: it must not stand in the way of every later transaction.
+            self._collections.pop((collection.name, collection.schema), None)
+            raise
 
     async def cursor_key(self) -> bytes:
         """The secret that signs cursors."""
-        if self._cursor_key is None:
-            await self.open()
-            self._cursor_key = await self.driver.cursor_key()
+        await self.open()
         return self._cursor_key
 
     async def run(self, operation: Operation) -> Any:
@@ -120,7 +128,7 @@ class AsyncEngine:
     async def _ensure(self, collection: Collection) -> None:
         if collection.plan is None or self.closed:
             await self.open()
-            await self.driver.ensure(collection)
+            await self._prepare(collection)
 
     async def stream(self, operation: Scan) -> AsyncGenerator[list[Row], None]:
         """The rows in batches; in a transaction their collection must not be written to while the stream is open."""
@@ -150,6 +158,14 @@ class AsyncEngine:
             root.streams.pop(source, None)
         if root.ended:
             raise transaction.error("the transaction ended while a stream in it was being read")
+
+    async def explain(self, operation: Operation | Scan) -> Explanation:
+        """What the operation would send, told on the current transaction's connection where there is one."""
+        transaction = self.transaction_now()
+        if transaction is None:
+            await self._ensure(operation.collection)
+            return await self.driver.explain(operation)
+        return await self.driver.explain(operation, transaction.session_for(operation))
 
     def transaction_now(self) -> AsyncTransaction | None:
         """The transaction the caller is in; TransactionError where it was inherited from another task or thread."""
@@ -321,7 +337,8 @@ class AsyncTransaction:
         if isinstance(operation, _WRITES):
             if self.options.read_only:
                 raise self.error("the transaction is read-only")
-            if collection in root.streams.values():
+            # By name: another class's view of the collection is another Collection.
+            if any(streamed.name == collection.name for streamed in root.streams.values()):
                 raise self.error(
                     f"a stream is open on {collection.name!r}: finish or close it before writing there"
                 )

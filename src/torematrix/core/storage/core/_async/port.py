@@ -100,7 +100,7 @@ class AsyncDriver(Protocol):
         """The engine's own handle within the session, for what no portable layer should hide."""
         ...
 
-    async def explain(self, operation: Operation | Scan) -> Explanation:
+    async def explain(self, operation: Operation | Scan, session: AsyncSession | None = None) -> Explanation:
         """What ``run`` would send, and the engine's plan for it; nothing is changed."""
         ...
 

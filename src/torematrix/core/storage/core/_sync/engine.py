@@ -16,12 +16,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from ...capability import Feature
-from ...errors import ConfigurationError, StorageError, TransactionError
+from ...errors import ConfigurationError, DuplicateError, StorageError, TransactionError
 from ...model.codec import Codec, Row
 from ...model.names import check_collection
 from ...model.schema import Schema
 from ...query.operations import Collection, Insert, Operation, Patch, Remove, Replace, Scan, Upsert
-from ..options import Isolation, TransactionOptions
+from ..options import Explanation, Isolation, TransactionOptions
 from .layers import Layer, Proceed, ProceedStream
 from .port import Driver, Session
 
@@ -44,7 +44,7 @@ class Engine:
         self.driver = driver
         self.owner = owner
         self._collections: dict[tuple[str, Schema], Collection] = {}
-        self._cursor_key: bytes | None = None
+        self._cursor_key = b""
         self._open = False
         self.closed = False
         self._layered = bool(layers)
@@ -60,6 +60,8 @@ class Engine:
             raise StorageError("the storage is closed", backend=self.driver.backend)
         if not self._open:
             self.driver.open()
+            # Asked now: a transaction may hold what the driver would have to ask with.
+            self._cursor_key = self.driver.cursor_key()
             self._open = True
 
     def close(self) -> None:
@@ -88,13 +90,19 @@ class Engine:
         self.open()
         for collection in list(self._collections.values()):
             if collection.plan is None:
-                self.driver.ensure(collection)
+                self._prepare(collection)
+
+    def _prepare(self, collection: Collection) -> None:
+        try:
+            self.driver.ensure(collection)
+        except (ConfigurationError, DuplicateError):
+            # Refused for good: it must not stand in the way of every later transaction.
+            self._collections.pop((collection.name, collection.schema), None)
+            raise
 
     def cursor_key(self) -> bytes:
         """The secret that signs cursors."""
-        if self._cursor_key is None:
-            self.open()
-            self._cursor_key = self.driver.cursor_key()
+        self.open()
         return self._cursor_key
 
     def run(self, operation: Operation) -> Any:
@@ -119,7 +127,7 @@ class Engine:
     def _ensure(self, collection: Collection) -> None:
         if collection.plan is None or self.closed:
             self.open()
-            self.driver.ensure(collection)
+            self._prepare(collection)
 
     def stream(self, operation: Scan) -> Generator[list[Row], None, None]:
         """The rows in batches; in a transaction their collection must not be written to while the stream is open."""
@@ -149,6 +157,14 @@ class Engine:
             root.streams.pop(source, None)
         if root.ended:
             raise transaction.error("the transaction ended while a stream in it was being read")
+
+    def explain(self, operation: Operation | Scan) -> Explanation:
+        """What the operation would send, told on the current transaction's connection where there is one."""
+        transaction = self.transaction_now()
+        if transaction is None:
+            self._ensure(operation.collection)
+            return self.driver.explain(operation)
+        return self.driver.explain(operation, transaction.session_for(operation))
 
     def transaction_now(self) -> Transaction | None:
         """The transaction the caller is in; TransactionError where it was inherited from another task or thread."""
@@ -320,7 +336,8 @@ class Transaction:
         if isinstance(operation, _WRITES):
             if self.options.read_only:
                 raise self.error("the transaction is read-only")
-            if collection in root.streams.values():
+            # By name: another class's view of the collection is another Collection.
+            if any(streamed.name == collection.name for streamed in root.streams.values()):
                 raise self.error(
                     f"a stream is open on {collection.name!r}: finish or close it before writing there"
                 )

@@ -101,7 +101,7 @@ class Driver(Protocol):
         """The engine's own handle within the session, for what no portable layer should hide."""
         ...
 
-    def explain(self, operation: Operation | Scan) -> Explanation:
+    def explain(self, operation: Operation | Scan, session: Session | None = None) -> Explanation:
         """What ``run`` would send, and the engine's plan for it; nothing is changed."""
         ...
 

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import Any, TypeVar, cast
 
 from ...core._async.engine import AsyncEngine, AsyncTransaction
-from ...core.options import Explanation, Isolation, TransactionOptions
+from ...core.options import Explanation, Isolation
 from ...errors import InvalidEntityError, StorageError
 from ...query.aggregates import Measured
 from ...query.conditions import Condition
@@ -47,6 +47,7 @@ from ..arguments import (
     numbered,
     scan_of,
     search_request,
+    transaction_options,
 )
 from ..explained import explained
 from ..ids import new_id, now_text
@@ -240,9 +241,8 @@ class AsyncStorageRepository(AsyncRepository[T]):
         return asked.results(await self._engine.run(asked.operation))
 
     async def explain(self, operation: str = "list", /, **arguments: Any) -> Explanation:
-        asked = explained(self._collection, operation, arguments)
-        await self._engine.ready()
-        return await self._engine.driver.explain(asked)
+        key = await self._engine.cursor_key()
+        return await self._engine.explain(explained(self._collection, operation, arguments, key))
 
     async def bulk_create(self, entities: Iterable[T]) -> builtins.list[T]:
         given = collect(entities)
@@ -274,9 +274,7 @@ class AsyncStorageRepository(AsyncRepository[T]):
     def transaction(
         self, *, read_only: bool = False, isolation: Isolation = Isolation.SNAPSHOT
     ) -> AsyncTransaction:
-        return self._engine.transaction(
-            TransactionOptions(read_only=read_only, isolation=Isolation(isolation))
-        )
+        return self._engine.transaction(transaction_options(read_only=read_only, isolation=isolation))
 
     @property
     def native(self) -> Any:

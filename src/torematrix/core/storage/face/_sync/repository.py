@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import Any, TypeVar, cast
 
 from ...core._sync.engine import Engine, Transaction
-from ...core.options import Explanation, Isolation, TransactionOptions
+from ...core.options import Explanation, Isolation
 from ...errors import InvalidEntityError, StorageError
 from ...query.aggregates import Measured
 from ...query.conditions import Condition
@@ -48,6 +48,7 @@ from ..arguments import (
     numbered,
     scan_of,
     search_request,
+    transaction_options,
 )
 from ..explained import explained
 from ..ids import new_id, now_text
@@ -237,9 +238,8 @@ class StorageRepository(Repository[T]):
         return asked.results(self._engine.run(asked.operation))
 
     def explain(self, operation: str = "list", /, **arguments: Any) -> Explanation:
-        asked = explained(self._collection, operation, arguments)
-        self._engine.ready()
-        return self._engine.driver.explain(asked)
+        key = self._engine.cursor_key()
+        return self._engine.explain(explained(self._collection, operation, arguments, key))
 
     def bulk_create(self, entities: Iterable[T]) -> builtins.list[T]:
         given = collect(entities)
@@ -271,7 +271,7 @@ class StorageRepository(Repository[T]):
     def transaction(
         self, *, read_only: bool = False, isolation: Isolation = Isolation.SNAPSHOT
     ) -> Transaction:
-        return self._engine.transaction(TransactionOptions.of(read_only, isolation))
+        return self._engine.transaction(transaction_options(read_only=read_only, isolation=isolation))
 
     @property
     def native(self) -> Any:

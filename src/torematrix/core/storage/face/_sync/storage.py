@@ -11,11 +11,12 @@ from typing import Any, Self, TypeVar, overload
 from ...capability import Capabilities, Feature
 from ...core._sync.engine import Engine, Transaction
 from ...core._sync.layers import Layer
-from ...core.options import Isolation, Progress, TransactionOptions
+from ...core.options import Isolation, Progress
 from ...errors import ConfigurationError, StorageError
 from ...model.markers import Index
 from ...model.schema import schema_of
 from ...model.stored import stored_schema
+from ..arguments import transaction_options
 from ..owners import current_owner
 from ..registry import Backend, backend_of_config, config_from_url, loaded
 from ..retries import retrying
@@ -152,7 +153,7 @@ class Storage:
         self, *, read_only: bool = False, isolation: Isolation = Isolation.SNAPSHOT
     ) -> Transaction:
         """A scope in which everything on every repository of this storage happens, or nothing."""
-        return self._engine.transaction(TransactionOptions.of(read_only, isolation))
+        return self._engine.transaction(transaction_options(read_only=read_only, isolation=isolation))
 
     def run_in_transaction(
         self,

@@ -1,0 +1,204 @@
+# generated from _async/test_capabilities.py by tools/generate_twins.py: do not edit
+"""What a storage declares is what it does: each feature and operator works, or is refused with a typed error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import pytest
+
+from torematrix.core.storage import (
+    Capabilities,
+    Count,
+    F,
+    Feature,
+    Index,
+    Isolation,
+    Operator,
+    QueryFilter,
+    Support,
+    UnsupportedError,
+)
+
+from ..._sync.harness import Kit
+from ..entities import Article, Note, Plain
+
+
+def test_the_table_is_complete(kit: Kit) -> None:
+    """Every feature and every operator has a cell; what is emulated or refused says what is worth knowing."""
+    table = kit.storage.capabilities
+    assert isinstance(table, Capabilities)
+    assert table.backend == kit.storage.backend
+    assert table.version
+    assert set(table.features) == set(Feature)
+    assert set(table.operators) == {operator.value for operator in Operator}
+    for name, cell in [*table.features.items(), *table.operators.items()]:
+        assert cell.support in Support
+        assert cell.support is Support.NATIVE or cell.note, name
+
+
+# ----------------------------------------------------------------------------------------------------------- features
+
+
+def _transactions(kit: Kit, _folder: Path) -> None:
+    repository = kit.repository(Plain)
+    with kit.storage.transaction():
+        repository.create(Plain(1))
+    assert repository.count() == 1
+
+
+def _nested(kit: Kit, _folder: Path) -> None:
+    repository = kit.repository(Plain)
+    with kit.storage.transaction():
+        repository.create(Plain(1))
+        with kit.storage.transaction():
+            repository.create(Plain(2))
+    assert repository.count() == 2
+
+
+def _serializable(kit: Kit, _folder: Path) -> None:
+    repository = kit.repository(Plain)
+    with kit.storage.transaction(isolation=Isolation.SERIALIZABLE):
+        repository.create(Plain(1))
+    assert repository.count() == 1
+
+
+def _bulk_writes(kit: Kit, _folder: Path) -> None:
+    repository = kit.repository(Plain)
+    created = repository.bulk_create([Plain(1), Plain(2)])
+    assert repository.bulk_update(created) == created
+    assert repository.bulk_delete([str(entity.id) for entity in created]) == 2
+
+
+def _aggregates(kit: Kit, _folder: Path) -> None:
+    repository = kit.repository(Plain)
+    repository.create(Plain(1))
+    assert repository.aggregate(n=Count()) == [{"n": 1}]
+
+
+def _stream(kit: Kit, _folder: Path) -> None:
+    repository = kit.repository(Plain)
+    repository.create(Plain(1))
+    assert [entity.value for entity in repository.stream()] == [1]
+
+
+def _search(kit: Kit, _folder: Path) -> None:
+    repository = kit.repository(Article)
+    repository.create(Article("words"))
+    assert len(repository.search("words")) == 1
+
+
+@dataclass
+class Searched:
+    """Text in which parts of words are looked for."""
+
+    text: Annotated[str, Index(substring=True)] = ""
+    id: str | None = None
+
+
+def _substrings(kit: Kit, _folder: Path) -> None:
+    repository = kit.repository(Searched)
+    repository.bulk_create([Searched("a needle in hay"), Searched("hay")])
+    assert repository.count(F("text").contains("need")) == 1
+
+
+def _backup(kit: Kit, folder: Path) -> None:
+    kit.repository(Plain)
+    assert kit.storage.backup(folder / "copy")
+
+
+def _check(kit: Kit, _folder: Path) -> None:
+    kit.repository(Plain)
+    assert kit.storage.check() == []
+
+
+def _vacuum(kit: Kit, _folder: Path) -> None:
+    repository = kit.repository(Plain)
+    repository.create(Plain(1))
+    for full in (False, True):
+        assert kit.storage.vacuum(full=full)
+    assert repository.count() == 1
+
+
+USES: Final[dict[Feature, Callable[[Kit, Path], None]]] = {
+    Feature.TRANSACTIONS: _transactions,
+    Feature.NESTED_TRANSACTIONS: _nested,
+    Feature.SERIALIZABLE: _serializable,
+    Feature.BULK_WRITES: _bulk_writes,
+    Feature.AGGREGATES: _aggregates,
+    Feature.STREAM: _stream,
+    Feature.SEARCH: _search,
+    Feature.SUBSTRING_INDEX: _substrings,
+    Feature.BACKUP: _backup,
+    Feature.CHECK: _check,
+    Feature.VACUUM: _vacuum,
+}
+
+
+@pytest.mark.parametrize("feature", Feature, ids=lambda feature: feature.name.lower())
+def test_each_feature_is_as_declared(kit: Kit, feature: Feature, tmp_path: Path) -> None:
+    """A feature that is declared works; one that is not raises UnsupportedError, which names it and the backend."""
+    table = kit.storage.capabilities
+    if table.features[feature].support is not Support.REFUSED:
+        USES[feature](kit, tmp_path)
+        table.require(feature, operation="test")
+        return
+    with pytest.raises(UnsupportedError) as caught:
+        USES[feature](kit, tmp_path)
+    assert caught.value.backend == table.backend
+    assert table.backend in str(caught.value)
+    assert feature.value in str(caught.value)
+    assert not caught.value.retryable
+    with pytest.raises(UnsupportedError):
+        table.require(feature, operation="test")
+
+
+# ---------------------------------------------------------------------------------------------------------- operators
+
+OPERANDS: Final[dict[Operator, tuple[str, Any]]] = {
+    **dict.fromkeys(Operator, ("rank", 1)),
+    Operator.IN: ("rank", [1, None]),
+    Operator.NOT_IN: ("rank", [2]),
+    Operator.BETWEEN: ("rank", [0, 1]),
+    Operator.IS_NULL: ("score", True),
+    Operator.EXISTS: ("meta.year", True),
+    Operator.NE: ("rank", 2),
+    Operator.GT: ("rank", 0),
+    Operator.LT: ("rank", 2),
+    Operator.LIKE: ("title", "a%"),
+    Operator.ILIKE: ("title", "A%"),
+    Operator.STARTS_WITH: ("title", "a"),
+    Operator.ENDS_WITH: ("title", "c"),
+    Operator.CONTAINS: ("tags", "x"),
+    Operator.REGEX: ("title", "^a.c$"),
+}
+
+
+@pytest.mark.parametrize("operator", Operator, ids=lambda operator: operator.value)
+def test_each_operator_is_as_declared(kit: Kit, operator: Operator) -> None:
+    """An operator that is declared works in every read; one that is not raises UnsupportedError in each of them."""
+    repository = kit.repository(Note)
+    note = repository.create(Note("abc", rank=1, tags=["x"], meta={"year": None}))
+    path, value = OPERANDS[operator]
+    condition = QueryFilter(path, operator, value)
+    table = kit.storage.capabilities
+    if table.operators[operator.value].support is not Support.REFUSED:
+        assert repository.list(condition) == [note]
+        assert repository.count([condition]) == 1
+        assert repository.count(~(F("rank") == 1) | (F("title") == "no")) == 0
+        assert repository.find_one(condition) == note
+        return
+    reads: list[Callable[[], object]] = [
+        lambda: repository.list(condition),
+        lambda: repository.count([condition]),
+        lambda: repository.find_one(condition),
+    ]
+    for read in reads:
+        with pytest.raises(UnsupportedError) as caught:
+            read()
+        assert caught.value.backend == table.backend
+        assert table.backend in str(caught.value)
+    assert repository.count() == 1

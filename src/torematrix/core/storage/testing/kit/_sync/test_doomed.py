@@ -1,0 +1,168 @@
+# generated from _async/test_doomed.py by tools/generate_twins.py: do not edit
+"""What dooms a transaction, what does not, and which isolations there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+
+from torematrix.core.storage import (
+    ConflictError,
+    DuplicateError,
+    Feature,
+    InvalidEntityError,
+    InvalidQueryError,
+    Isolation,
+    NotFoundError,
+    QueryFilter,
+    StorageError,
+    TransactionError,
+)
+
+from ....face._sync.repository import StorageRepository
+from ..._sync.harness import Kit
+from ...needs import needs
+from ..entities import Account, Plain
+
+pytestmark = needs(Feature.TRANSACTIONS)
+
+Accounts = StorageRepository[Account]
+Work = Callable[[Accounts], object]
+
+DOOMING: Final[list[tuple[str, type[StorageError], Work]]] = [
+    ("create", DuplicateError, lambda accounts: accounts.create(Account(id="a"))),
+    ("create-unique", DuplicateError, lambda accounts: accounts.create(Account("a@x"))),
+    ("upsert-unique", DuplicateError, lambda accounts: accounts.upsert(Account("a@x", id="new"))),
+    ("patch-unique", DuplicateError, lambda accounts: accounts.patch("b", email="a@x")),
+    ("bulk_create", DuplicateError, lambda accounts: accounts.bulk_create([Account(), Account(id="a")])),
+    ("update", ConflictError, lambda accounts: accounts.update(Account("a@x", 9, id="a", revision=7))),
+    ("patch", ConflictError, lambda accounts: accounts.patch("a", balance=9, revision=7)),
+    ("upsert", ConflictError, lambda accounts: accounts.upsert(Account("a@x", 9, id="a", revision=7))),
+    (
+        "bulk_update",
+        ConflictError,
+        lambda accounts: accounts.bulk_update([Account(id="b", revision=1), Account(id="a", revision=7)]),
+    ),
+]
+
+HARMLESS: Final[list[tuple[str, type[StorageError], Work]]] = [
+    ("update", NotFoundError, lambda accounts: accounts.update(Account(id="nobody", revision=1))),
+    ("patch", NotFoundError, lambda accounts: accounts.patch("nobody", balance=1)),
+    (
+        "bulk_update",
+        NotFoundError,
+        lambda accounts: accounts.bulk_update(
+            [Account("c", id="b", revision=1), Account(id="c", revision=1)]
+        ),
+    ),
+    ("entity", InvalidEntityError, lambda accounts: accounts.create(Account("a\0"))),
+    ("values", InvalidEntityError, lambda accounts: accounts.patch("a", balance=2**64)),
+    ("filter", InvalidQueryError, lambda accounts: accounts.count([QueryFilter("nothing", "eq", 1)])),
+    ("sort", InvalidQueryError, lambda accounts: accounts.list(sort_by="nothing")),
+]
+
+
+def _accounts(kit: Kit) -> Accounts:
+    accounts = kit.repository(Account)
+    accounts.bulk_create([Account("a@x", 1, id="a"), Account("b@x", 2, id="b")])
+    return accounts
+
+
+# ------------------------------------------------------------------------------------------------------------- doomed
+
+
+@pytest.mark.parametrize(("kind", "fails"), [row[1:] for row in DOOMING], ids=[row[0] for row in DOOMING])
+def test_a_swallowed_failure_dooms(kit: Kit, kind: type[StorageError], fails: Work) -> None:
+    """After a failed write nothing more is possible, even if its error is caught: leaving raises TransactionError."""
+    accounts = _accounts(kit)
+    before = accounts.list()
+    failures: list[StorageError] = []
+    later: list[Callable[[], object]] = [
+        lambda: accounts.create(Account(id="c")),
+        lambda: accounts.delete("b"),
+        lambda: accounts.get("a"),
+        accounts.list,
+        accounts.count,
+    ]
+
+    def swallow() -> None:
+        with kit.storage.transaction():
+            accounts.patch("b", balance=100)
+            with pytest.raises(kind) as caught:
+                fails(accounts)
+            failures.append(caught.value)
+            for refused in later:
+                with pytest.raises(TransactionError) as told:
+                    refused()
+                assert told.value.__cause__ is caught.value
+
+    with pytest.raises(TransactionError) as caught:
+        swallow()
+    assert caught.value.__cause__ is failures[0]
+    assert caught.value.backend == kit.storage.backend
+    assert accounts.list() == before
+
+
+@pytest.mark.parametrize(("kind", "fails"), [row[1:] for row in DOOMING], ids=[row[0] for row in DOOMING])
+def test_a_failure_that_leaves_is_itself(kit: Kit, kind: type[StorageError], fails: Work) -> None:
+    """An error that leaves the scope comes through as it is, and everything is undone."""
+    accounts = _accounts(kit)
+    before = accounts.list()
+
+    def fail() -> None:
+        with kit.storage.transaction():
+            accounts.patch("b", balance=100)
+            fails(accounts)
+
+    with pytest.raises(kind):
+        fail()
+    assert accounts.list() == before
+    assert accounts.patch("b", balance=3).balance == 3
+
+
+@pytest.mark.parametrize(("kind", "fails"), [row[1:] for row in HARMLESS], ids=[row[0] for row in HARMLESS])
+def test_what_changed_nothing_does_not_doom(kit: Kit, kind: type[StorageError], fails: Work) -> None:
+    """NotFoundError and refused arguments changed nothing: the transaction goes on and commits."""
+    accounts = _accounts(kit)
+    with kit.storage.transaction():
+        accounts.patch("b", balance=100)
+        with pytest.raises(kind):
+            fails(accounts)
+        accounts.create(Account("c@x", id="c"))
+    kept = accounts.list()
+    assert [(account.email, account.balance) for account in kept] == [("a@x", 1), ("b@x", 100), ("c@x", 0)]
+
+
+@needs(Feature.SERIALIZABLE, Feature.NESTED_TRANSACTIONS)
+def test_serializable_scopes(kit: Kit) -> None:
+    """A serializable scope works like any other, nests in itself, and not in one that is less."""
+    repository = kit.repository(Plain)
+    with kit.storage.transaction(isolation=Isolation.SERIALIZABLE):
+        repository.create(Plain(1, "a"))
+        with kit.storage.transaction():
+            repository.create(Plain(2, "b"))
+        with kit.storage.transaction(isolation=Isolation.SERIALIZABLE):
+            repository.create(Plain(3, "c"))
+    assert repository.count() == 3
+    with kit.storage.transaction():
+        with pytest.raises(TransactionError):
+            kit.storage.transaction(isolation=Isolation.SERIALIZABLE).__enter__()
+        repository.create(Plain(4, "d"))
+    assert repository.count() == 4
+
+
+def test_the_isolation_is_one_there_is(kit: Kit) -> None:
+    """Isolations may be named by their values; what is none raises InvalidQueryError before anything begins."""
+    repository = kit.repository(Plain)
+    by_name: Any = "snapshot"
+    with kit.storage.transaction(isolation=by_name), repository.transaction(isolation=by_name):
+        repository.create(Plain(1, "a"))
+    wrong: tuple[Any, ...] = ("dirty", "SNAPSHOT", "", None, 1, ["snapshot"])
+    for isolation in wrong:
+        with pytest.raises(InvalidQueryError):
+            kit.storage.transaction(isolation=isolation)
+        with pytest.raises(InvalidQueryError):
+            repository.transaction(isolation=isolation)
+    assert repository.count() == 1
