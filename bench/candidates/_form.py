@@ -38,16 +38,16 @@ _WORDS: Final = (
 )
 TABLES: Final = (
     _ITEMS,
-    'CREATE INDEX "items_ix_status" ON "items" ("status", id)',
-    'CREATE INDEX "items_ix_owner" ON "items" ("owner", id)',
-    'CREATE INDEX "items_ix_created_at" ON "items" ("created_at", id)',
-    'CREATE INDEX "items_ix_updated_at" ON "items" ("updated_at", id)',
+    'CREATE INDEX "items$ix_status" ON "items" ("status", id)',
+    'CREATE INDEX "items$ix_owner" ON "items" ("owner", id)',
+    'CREATE INDEX "items$ix_created_at" ON "items" ("created_at", id)',
+    'CREATE INDEX "items$ix_updated_at" ON "items" ("updated_at", id)',
 )
 SEARCHABLE_TABLES: Final = (
     _ARTICLES,
-    'CREATE INDEX "articles_ix_status" ON "articles" ("status", id)',
-    'CREATE INDEX "articles_ix_created_at" ON "articles" ("created_at", id)',
-    'CREATE INDEX "articles_ix_updated_at" ON "articles" ("updated_at", id)',
+    'CREATE INDEX "articles$ix_status" ON "articles" ("status", id)',
+    'CREATE INDEX "articles$ix_created_at" ON "articles" ("created_at", id)',
+    'CREATE INDEX "articles$ix_updated_at" ON "articles" ("updated_at", id)',
     _WORDS,
     'CREATE TABLE "articles$lengths"(seq INTEGER PRIMARY KEY, l0 INTEGER NOT NULL, l1 INTEGER NOT NULL) STRICT',
 )
