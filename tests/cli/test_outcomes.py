@@ -133,7 +133,7 @@ def many(path: Path, count: int, text: str = "word " * 40) -> Path:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_import_goes_on(process, run, tmp_path: Path, url: str, number: int) -> None:
     """Ctrl-C leaves a sound database and says how to go on; the next run stores the rest and nothing twice."""
-    path = many(tmp_path / "many.jsonl", 30_000)
+    path = many(tmp_path / "many.jsonl", 60_000)
     running = process("import", path, "--searchable", "text")
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and (run("count", "-c", "records").out.strip() or "0") == "0":
@@ -145,9 +145,9 @@ def test_an_interrupted_import_goes_on(process, run, tmp_path: Path, url: str, n
     assert b"Traceback" not in err
     assert run("check").out == "sound\n"
     stored = run("count", "--json").json["count"]
-    assert 0 < stored < 30_000
+    assert 0 < stored < 60_000
     again = run("import", path, "--json").json
-    assert (again["created"], again["unchanged"]) == (30_000 - stored, stored)
+    assert (again["created"], again["unchanged"]) == (60_000 - stored, stored)
 
 
 @POSIX

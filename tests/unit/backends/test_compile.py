@@ -25,6 +25,7 @@ from torematrix.core.storage.backends.sqlite.compile import (
 )
 from torematrix.core.storage.backends.sqlite.functions import register
 from torematrix.core.storage.backends.sqlite.plan import index_statement
+from torematrix.core.storage.model.kinds import Kind, Scalar
 from torematrix.core.storage.model.schema import schema_of
 from torematrix.core.storage.model.shapes import Anything
 from torematrix.core.storage.query.conditions import (
@@ -435,6 +436,7 @@ def test_operands_as_stored():
     assert type(native(number, True)) is int
     assert native(blob, "00ff") == b"\x00\xff"
     assert native(place, "00ff") == "00ff"
+    assert native(Target("v", ("v",), Scalar(Kind.BYTES), nullable=True), "00ff") == "00ff"
 
 
 @pytest.mark.parametrize(

@@ -216,8 +216,11 @@ class SQLiteDriver(Driver):
                 with self.pool.reading(None) as connection:
                     ensure.check(connection, collection)
             else:
-                with self.pool.writing(None) as connection:
-                    ensure.ensure(connection, collection)
+                with self.pool.reading(None) as connection:
+                    in_place = ensure.is_in_place(connection, collection)
+                if not in_place:
+                    with self.pool.writing(None) as connection:
+                        ensure.ensure(connection, collection)
         except apsw.Error as error:
             raise self.failed(error, "ensure", collection.name) from error
         collection.plan = TablePlan(collection.name, collection.schema)

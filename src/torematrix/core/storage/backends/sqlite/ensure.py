@@ -21,7 +21,7 @@ from .errors import is_duplicate
 from .plan import META, TablePlan, column_type, index_statement
 from .quoting import json_path, quote_name, quote_text
 
-__all__ = ["FORMAT", "check", "cursor_key", "ensure", "prepare", "stored_schemas"]
+__all__ = ["FORMAT", "check", "cursor_key", "ensure", "is_in_place", "prepare", "stored_schemas"]
 
 FORMAT: Final = 1
 """The version of the layout in which this library stores; a database of a newer one is refused."""
@@ -112,6 +112,16 @@ def _is_outdated(connection: apsw.Connection, plan: TablePlan) -> bool:
         f"SELECT value FROM {META} WHERE scope = 'analyzer' AND key = ?", (plan.collection,)
     ).fetchone()
     return found is None or found[0] != ANALYZER_VERSION
+
+
+def is_in_place(connection: apsw.Connection, collection: Collection) -> bool:
+    """Whether there is nothing to do, so that opening a collection need not wait for somebody who writes."""
+    plan = TablePlan(collection.name, collection.schema)
+    return (
+        _evolution(connection, collection).is_empty
+        and not _is_outdated(connection, plan)
+        and search.is_current(connection, plan)
+    )
 
 
 def ensure(connection: apsw.Connection, collection: Collection) -> None:
