@@ -59,6 +59,7 @@ MAX_FILTER_DEPTH = 100
 MAX_PREDICATES = 2_000
 MAX_IN_BYTES = 8_000_000
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
+_EQUAL: Final = Comparison.EQ  # before Python 3.12 looking a member up in its Enum is slow
 
 
 def condition_of(schema: Schema, filters: Filters) -> Condition:
@@ -69,6 +70,8 @@ def condition_of(schema: Schema, filters: Filters) -> Condition:
     """
     if filters is None:
         return TRUE
+    if isinstance(filters, QueryFilter):  # most conditions by far, and there is nothing to walk
+        return _predicate(schema, filters)
     return _Normaliser(schema).any_filters(filters)
 
 
@@ -107,15 +110,19 @@ class _Normaliser:
             raise InvalidQueryError(
                 f"a query has at most {MAX_PREDICATES} predicates; use `in` for many values"
             )
-        operator = parse_operator(item.operator)
-        place = resolve(self._schema, item.field)
-        try:
-            condition = _BUILD[operator](place.target, item.value)
-        except (InvalidQueryError, InvalidEntityError) as error:
-            raise InvalidQueryError(f"filter on {item.field!r}, operator {operator.value}: {error}") from None
-        for target in reversed(place.lists):
-            condition = Some(target, condition)
-        return condition
+        return _predicate(self._schema, item)
+
+
+def _predicate(schema: Schema, item: QueryFilter) -> Condition:
+    operator = parse_operator(item.operator)
+    place = resolve(schema, item.field)
+    try:
+        condition = _BUILD[operator](place.target, item.value)
+    except (InvalidQueryError, InvalidEntityError) as error:
+        raise InvalidQueryError(f"filter on {item.field!r}, operator {operator.value}: {error}") from None
+    for target in place.lists[::-1]:
+        condition = Some(target, condition)
+    return condition
 
 
 def _eq(target: Target, value: object) -> Condition:
@@ -128,7 +135,7 @@ def _equal(target: Target, operand: Canonical) -> Condition:
     if isinstance(operand, (list, dict)):
         _refuse_ordered_inside(target.shape)
         return Same(target, operand)
-    return _compare(target, Comparison.EQ, operand)
+    return _compare(target, _EQUAL, operand)
 
 
 def _in(target: Target, value: object) -> Condition:

@@ -211,8 +211,8 @@ def _compare(condition: Compare, sql: Sql, row: str) -> str:
     if not _matches_column(target, kind):
         return "0"
     expression = _parenthesised(key_expression(target, row))
-    placeholder = sql.bind(native(target, value))
-    return _guarded(target, kind, f"{expression} {_OPERATORS[condition.comparison]} {placeholder}", row)
+    test = f"{expression} {_OPERATORS[condition.comparison]} {sql.bind(native(target, value))}"
+    return _guarded(target, kind, test, row)
 
 
 def _in(condition: In, sql: Sql, row: str) -> str:
