@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .backends.memory.config import MemoryConfig as MemoryConfig
+    from .backends.mongodb.config import MongoDBConfig as MongoDBConfig
+    from .backends.postgresql.config import PostgreSQLConfig as PostgreSQLConfig
     from .backends.sqlite.config import Durability as Durability
     from .backends.sqlite.config import SQLiteConfig as SQLiteConfig
     from .capability import Capabilities as Capabilities
@@ -35,10 +37,14 @@ if TYPE_CHECKING:
     from .errors import UnsupportedError as UnsupportedError
     from .face._async.contract import AsyncRepository as AsyncRepository
     from .face._async.repositories import AsyncMemoryRepository as AsyncMemoryRepository
+    from .face._async.repositories import AsyncMongoDBRepository as AsyncMongoDBRepository
+    from .face._async.repositories import AsyncPostgreSQLRepository as AsyncPostgreSQLRepository
     from .face._async.repositories import AsyncSQLiteRepository as AsyncSQLiteRepository
     from .face._async.storage import AsyncStorage as AsyncStorage
     from .face._sync.contract import Repository as Repository
     from .face._sync.repositories import MemoryRepository as MemoryRepository
+    from .face._sync.repositories import MongoDBRepository as MongoDBRepository
+    from .face._sync.repositories import PostgreSQLRepository as PostgreSQLRepository
     from .face._sync.repositories import SQLiteRepository as SQLiteRepository
     from .face._sync.storage import Storage as Storage
     from .face.factory import StorageFactory as StorageFactory
@@ -71,6 +77,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "backends.memory.config": ("MemoryConfig",),
+    "backends.mongodb.config": ("MongoDBConfig",),
+    "backends.postgresql.config": ("PostgreSQLConfig",),
     "backends.sqlite.config": ("Durability", "SQLiteConfig"),
     "capability": ("Capabilities", "Cell", "Feature", "Support"),
     "core._async.layers": ("AsyncLayer",),
@@ -91,10 +99,20 @@ _HOMES = {
         "UnsupportedError",
     ),
     "face._async.contract": ("AsyncRepository",),
-    "face._async.repositories": ("AsyncMemoryRepository", "AsyncSQLiteRepository"),
+    "face._async.repositories": (
+        "AsyncMemoryRepository",
+        "AsyncMongoDBRepository",
+        "AsyncPostgreSQLRepository",
+        "AsyncSQLiteRepository",
+    ),
     "face._async.storage": ("AsyncStorage",),
     "face._sync.contract": ("Repository",),
-    "face._sync.repositories": ("MemoryRepository", "SQLiteRepository"),
+    "face._sync.repositories": (
+        "MemoryRepository",
+        "MongoDBRepository",
+        "PostgreSQLRepository",
+        "SQLiteRepository",
+    ),
     "face._sync.storage": ("Storage",),
     "face.factory": (
         "StorageFactory",

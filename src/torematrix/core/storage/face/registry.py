@@ -31,6 +31,8 @@ class StorageBackend(enum.StrEnum):
     """The backends that come with this library."""
 
     SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
+    MONGODB = "mongodb"
     MEMORY = "memory"
 
 
@@ -72,6 +74,33 @@ _backends: Final[dict[str, Backend]] = {
             "durability": "TOREMATRIX_SQLITE_DURABILITY",
             "busy_timeout": "TOREMATRIX_SQLITE_BUSY_TIMEOUT",
             "backup_folder": "TOREMATRIX_SQLITE_BACKUP_FOLDER",
+        },
+    ),
+    "postgresql": Backend(
+        name="postgresql",
+        config=f"{_PACKAGE}.postgresql.config:PostgreSQLConfig",
+        driver=f"{_PACKAGE}.postgresql.make:make_driver",
+        async_driver=f"{_PACKAGE}.postgresql.make:make_async_driver",
+        extra="postgresql",
+        url_options=f"{_PACKAGE}.postgresql.config:options_from_url",
+        env={
+            "host": "TOREMATRIX_POSTGRES_HOST",
+            "port": "TOREMATRIX_POSTGRES_PORT",
+            "database": "TOREMATRIX_POSTGRES_DATABASE",
+            "user": "TOREMATRIX_POSTGRES_USER",
+            "password": "TOREMATRIX_POSTGRES_PASSWORD",
+        },
+    ),
+    "mongodb": Backend(
+        name="mongodb",
+        config=f"{_PACKAGE}.mongodb.config:MongoDBConfig",
+        driver=f"{_PACKAGE}.mongodb.make:make_driver",
+        async_driver=f"{_PACKAGE}.mongodb.make:make_async_driver",
+        extra="mongodb",
+        url_options=f"{_PACKAGE}.mongodb.config:options_from_url",
+        env={
+            "connection": "TOREMATRIX_MONGODB_CONNECTION",
+            "database": "TOREMATRIX_MONGODB_DATABASE",
         },
     ),
     "memory": Backend(

@@ -16,7 +16,7 @@ from typing_extensions import override
 from ...capability import Capabilities
 from ...core._sync.port import Driver, Session
 from ...core.options import Explanation, Progress, TransactionOptions
-from ...errors import NotFoundError, StorageError
+from ...errors import StorageError
 from ...model.codec import Row
 from ...query.operations import (
     Aggregate,
@@ -48,7 +48,7 @@ from .plan import TablePlan
 from .pool import SQLitePool, roll_back
 from .schedule import BackupSchedule
 from .statements import count_statement, find_statement, scan_statement
-from .writes import duplicate_error, insert_rows, patched, replace_rows
+from .writes import duplicate_error, insert_rows, replace_rows
 
 __all__ = ["SQLiteDriver", "SQLiteSession"]
 
@@ -367,10 +367,7 @@ class SQLiteDriver(Driver):
             for row in rows:
                 old = stored.get(row[0])
                 if old is None:
-                    raise NotFoundError(
-                        f"no entity of {plan.collection!r} has the id {row[0]!r}; nothing was changed",
-                        operation="update",
-                    )
+                    raise plan.rules.not_found(str(row[0]), "update")
                 pairs.append((old[0], plan.from_native(old[1:]), row))
             return replace_rows(connection, plan, pairs)
 
@@ -379,12 +376,9 @@ class SQLiteDriver(Driver):
         with self.pool.writing(_given(session)) as connection:
             found = connection.execute(plan.get_for_update, (operation.id,)).fetchone()
             if found is None:
-                raise NotFoundError(
-                    f"no entity of {plan.collection!r} has the id {operation.id!r}; nothing was changed",
-                    operation="patch",
-                )
+                raise plan.rules.not_found(operation.id, "patch")
             old = plan.from_native(found[1:])
-            return replace_rows(connection, plan, [(found[0], old, patched(plan, old, operation))])[0]
+            return replace_rows(connection, plan, [(found[0], old, plan.rules.patched(old, operation))])[0]
 
     def _remove(self, operation: Remove, session: SQLiteSession | None) -> int:
         plan: TablePlan = operation.collection.plan

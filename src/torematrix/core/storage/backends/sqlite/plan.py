@@ -8,26 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import compress
-from operator import ne
 from typing import Final
-
-import msgspec
 
 from ...model.codec import Row
 from ...model.kinds import Kind, Scalar
 from ...model.schema import Field, IndexSpec, Schema
 from ...query.conditions import Condition, Target
+from ...query.replacing import RowRules
 from ...query.resolve import resolve
 from .compile import Sql, key_expression, value_expression
 from .quoting import META, quote_name
 from .search_index import SearchIndex
 from .trigram import TrigramIndex, trigram_candidate
 
-__all__ = ["META", "TablePlan", "column_type", "index_name", "index_statement", "raw_members"]
-
-raw_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-"""The members of a document by their keys, each as the JSON text it has."""
+__all__ = ["META", "TablePlan", "column_type", "index_name", "index_statement"]
 
 _TYPES: Final = {
     Kind.INT: "INTEGER",
@@ -64,6 +58,7 @@ class TablePlan:
 
     Attributes:
         table: the quoted table name.
+        rules: what is stored when a row replaces another.
         search: the index of its words, or None when nothing is searchable.
         text_indexes: what a write has to keep in step beside the table: that index and the substring indexes.
         trigram_candidate: what the substring indexes know of a condition, for the compiler; None when there are none.
@@ -79,7 +74,6 @@ class TablePlan:
         self.names = [field.column for field in schema.columns] + (["data"] if schema.has_document else [])
         quoted = [quote_name(name) for name in self.names]
         self.width = len(quoted)
-        self._places = range(self.width)
         self.select = ", ".join(quoted)
         marks = ", ".join("?" * self.width)
         self.get = f"SELECT {self.select} FROM {self.table} WHERE id = ?"
@@ -92,13 +86,10 @@ class TablePlan:
         self.insert_at = f"INSERT INTO {self.table} (seq, {self.select}) VALUES (?, {marks})"
         self.delete = f"DELETE FROM {self.table} WHERE id = ?"
         self.delete_many = f"DELETE FROM {self.table} WHERE id IN (SELECT value FROM json_each(?))"
-        self.document_keys = frozenset(field.key for field in schema.documents)
+        self.rules = RowRules(collection, schema, json_documents=True)
         self._binary = tuple(at for at, field in enumerate(schema.columns) if _is_binary(field))
         self._updates: dict[tuple[int, ...], str] = {}
         self.native = bool(self._binary)
-        self.at = {field.name: at for at, field in enumerate(schema.columns)}
-        self.created_at = self.at[schema.created.name] if schema.created is not None else None
-        self.revision_at = self.at[schema.revision.name] if schema.revision is not None else None
         self.unique = tuple(spec for spec in schema.indexes if spec.unique)
         self.search = SearchIndex(collection, schema) if schema.searchable else None
         trigrams = tuple(TrigramIndex(collection, schema, spec) for spec in schema.indexes if spec.substring)
@@ -145,29 +136,6 @@ class TablePlan:
             if len(self._updates) < 256:
                 self._updates[key] = text
         return text
-
-    def replaced(self, old: Row, new: Row) -> Row:
-        """The row to store when ``new`` replaces ``old``: created_at kept, unknown document keys kept."""
-        values = list(new)
-        if self.created_at is not None:
-            values[self.created_at] = old[self.created_at]
-        if self.schema.has_document and not self.schema.extras:
-            stored, given = old[-1], new[-1]
-            if stored != given:
-                values[-1] = self._with_unknown(str(stored), str(given))
-        return tuple(values)
-
-    def _with_unknown(self, stored: str, given: str) -> str:
-        before = raw_members(stored)
-        if self.document_keys.issuperset(before):
-            return given
-        unknown = {key: value for key, value in before.items() if key not in self.document_keys}
-        merged = {**raw_members(given), **unknown}
-        return msgspec.json.encode(merged, order="sorted").decode()
-
-    def changed(self, old: Row, new: Row) -> tuple[int, ...]:
-        """The places in which two rows differ."""
-        return tuple(compress(self._places, map(ne, old, new)))
 
     def unique_expressions(self, spec: IndexSpec) -> list[tuple[Target, str]]:
         """The places of a unique index and the expressions it stands on."""

@@ -1,4 +1,4 @@
-"""Writing rows: the statements of an insert, a replacement, a patch, and what is said when they are refused.
+"""Writing rows: the statements of an insert and a replacement, and what is said when they are refused.
 
 Each function works within a transaction that its caller has begun.
 """
@@ -9,30 +9,22 @@ from collections.abc import Sequence
 from typing import Any
 
 import apsw
-import msgspec
 
-from ...errors import ConflictError, DuplicateError
-from ...model.codec import Row, json_text
-from ...query.operations import Patch
+from ...errors import DuplicateError
+from ...model.codec import Row
 from . import search
 from .errors import is_duplicate
-from .plan import TablePlan, raw_members
+from .plan import TablePlan
 
-__all__ = ["check_revision", "duplicate_error", "insert_rows", "patched", "replace_rows"]
+__all__ = ["duplicate_error", "insert_rows", "replace_rows"]
 
 
 def duplicate_error(
     connection: apsw.Connection, plan: TablePlan, rows: Sequence[Row], taken: int
 ) -> DuplicateError:
     """The error for the row, counted from 1, that was there already."""
-    where = f" (entity {taken} of {len(rows)})" if len(rows) > 1 else ""
     what = duplicated(connection, plan, rows[taken - 1])
-    return DuplicateError(
-        f"another entity of {plan.collection!r} has the same {what}{where}; nothing was stored",
-        backend="sqlite",
-        operation="create",
-        collection=plan.collection,
-    )
+    return plan.rules.duplicate_insert(what, taken, rows, "sqlite")
 
 
 def insert_rows(connection: apsw.Connection, plan: TablePlan, rows: Sequence[Row]) -> None:
@@ -62,14 +54,15 @@ def replace_rows(
 
     Only columns that differ are set: an index is not touched for a value that stays.
     """
+    rules = plan.rules
     results: list[Row] = []
     updates: list[tuple[tuple[int, ...], tuple[Any, ...]]] = []
     texts: list[tuple[int, Row, Row]] = []
     for seq, old, given in pairs:
-        check_revision(plan, old, given)
-        new = plan.replaced(old, given)
+        rules.check_revision(old, given)
+        new = rules.replaced(old, given)
         results.append(new)
-        changed = plan.changed(old, new)
+        changed = rules.changed(old, new)
         if changed:
             native = plan.to_native(new)
             updates.append((changed, (*[native[at] for at in changed], seq)))
@@ -90,52 +83,9 @@ def replace_rows(
     except apsw.ConstraintError as error:
         if not is_duplicate(error):
             raise
-        raise DuplicateError(
-            f"an update would give two entities of {plan.collection!r} the same value of a unique field; "
-            "nothing was changed",
-            backend="sqlite",
-            operation="update",
-            collection=plan.collection,
-        ) from error
+        raise plan.rules.duplicate_update("sqlite") from error
     search.replace(connection, plan, texts)
     return results
-
-
-def check_revision(plan: TablePlan, old: Row, new: Row) -> None:
-    """Refuse a row that was read before the stored one was written."""
-    at = plan.revision_at
-    if at is None:
-        return
-    stored, expected = int(old[at]), int(new[at]) - 1
-    if stored != expected:
-        raise ConflictError(
-            f"the entity {new[0]!r} of {plan.collection!r} is at revision {stored}, not {expected}; "
-            "nothing was changed",
-            entity_id=str(new[0]),
-            expected=expected,
-            stored=stored,
-            operation="update",
-        )
-
-
-def patched(plan: TablePlan, old: Row, operation: Patch) -> Row:
-    """The row that a patch makes of the stored one."""
-    values = list(old)
-    document = dict(operation.extras)
-    for field, value in operation.changes:
-        if field.scalar is not None:
-            values[plan.at[field.name]] = value
-        else:
-            document[field.key] = value
-    if document:
-        stored = raw_members(str(old[-1]))
-        changed = {key: msgspec.Raw(json_text(value).encode()) for key, value in document.items()}
-        values[-1] = msgspec.json.encode({**stored, **changed}, order="sorted").decode()
-    if plan.revision_at is not None:
-        stored_revision = int(old[plan.revision_at])
-        base = stored_revision if operation.expected is None else operation.expected
-        values[plan.revision_at] = base + 1
-    return tuple(values)
 
 
 def duplicated(connection: apsw.Connection, plan: TablePlan, row: Row) -> str:
@@ -152,7 +102,9 @@ def duplicated(connection: apsw.Connection, plan: TablePlan, row: Row) -> str:
             continue
         tests = " AND ".join(f"{expression} = ?" for _, expression in columns)
         native = plan.to_native(row)
-        values = [native[plan.at[target.column.name]] for target, _ in columns if target.column is not None]
+        values = [
+            native[plan.rules.at[target.column.name]] for target, _ in columns if target.column is not None
+        ]
         if connection.execute(f"SELECT 1 FROM {plan.table} WHERE {tests}", values).fetchone() is not None:
             return " and ".join(spec.paths)
     return "value of a unique field"

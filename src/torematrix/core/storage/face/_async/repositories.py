@@ -6,7 +6,13 @@ from typing import Any, Final, TypeVar
 
 from .repository import AsyncStorageRepository
 
-__all__ = ["AsyncMemoryRepository", "AsyncSQLiteRepository", "repository_class"]
+__all__ = [
+    "AsyncMemoryRepository",
+    "AsyncMongoDBRepository",
+    "AsyncPostgreSQLRepository",
+    "AsyncSQLiteRepository",
+    "repository_class",
+]
 
 T = TypeVar("T")
 
@@ -15,12 +21,22 @@ class AsyncSQLiteRepository(AsyncStorageRepository[T]):
     """A repository on SQLite."""
 
 
+class AsyncPostgreSQLRepository(AsyncStorageRepository[T]):
+    """A repository on PostgreSQL."""
+
+
+class AsyncMongoDBRepository(AsyncStorageRepository[T]):
+    """A repository on MongoDB."""
+
+
 class AsyncMemoryRepository(AsyncStorageRepository[T]):
     """A repository on the in-memory reference."""
 
 
 _CLASSES: Final[dict[str, type[AsyncStorageRepository[Any]]]] = {
     "sqlite": AsyncSQLiteRepository,
+    "postgresql": AsyncPostgreSQLRepository,
+    "mongodb": AsyncMongoDBRepository,
     "memory": AsyncMemoryRepository,
 }
 
