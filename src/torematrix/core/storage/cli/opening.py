@@ -12,7 +12,8 @@ import msgspec
 from ..errors import ConfigurationError
 from ..face._sync.repository import StorageRepository
 from ..face._sync.storage import Storage
-from ..face.registry import backend_named, config_from, config_from_url
+from ..face.registry import backend_named
+from ..face.sources import config_from, config_from_url
 from ..model.markers import Index, Unique
 from .outcome import CommandError, ExitCode
 

@@ -1,4 +1,4 @@
-"""The factory: repositories from a backend's name, a dictionary or the environment.
+"""The factory: repositories from a backend's name, a dictionary, a file or the environment.
 
 Repositories over the same database share one storage, except in memory, where each call gets a database of its own.
 Nothing is opened here: the first use does it.
@@ -8,27 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, TypeVar, cast
-from weakref import WeakValueDictionary
+from typing import Any, TypeVar
 
 import msgspec
 
 from ..errors import ConfigurationError
 from ..model.markers import Index
 from ._async.repository import AsyncStorageRepository
-from ._async.storage import AsyncStorage
 from ._sync.repository import StorageRepository
-from ._sync.storage import Storage
-from .registry import (
-    Backend,
-    StorageBackend,
-    backend_named,
-    config_class,
-    config_from,
-    loaded,
-    names,
-    register,
-)
+from .registry import Backend, StorageBackend, backend_named, config_class, loaded, names, register
+from .sharing import shared_async_storage, shared_storage
+from .sources import config_from, config_from_dict, config_from_env, config_from_file
 
 __all__ = [
     "StorageFactory",
@@ -39,40 +29,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-_storages: Final[WeakValueDictionary[tuple[str, Any], Storage]] = WeakValueDictionary()
-_async_storages: Final[WeakValueDictionary[tuple[str, Any], AsyncStorage]] = WeakValueDictionary()
-_BACKEND_VARIABLE: Final = "TOREMATRIX_STORAGE_BACKEND"
-
-
-def _is_shared(config: Any) -> bool:
-    """Whether two storages of this configuration would be one database."""
-    return not getattr(config, "is_memory", type(config).__name__ == "MemoryConfig")
-
-
-def _key(config: Any) -> tuple[str, Any]:
-    path = getattr(config, "database_path", None)
-    if not isinstance(path, str):
-        return ("", config)
-    return (os.path.abspath(path), config)  # noqa: PTH100 - Path.resolve looks at the disk, and follows links
-
-
-def _storage(config: Any) -> Storage:
-    if not _is_shared(config):
-        return Storage(config)
-    found = _storages.get(_key(config))
-    if found is None or found.closed:
-        found = _storages[_key(config)] = Storage(config)
-    return found
-
-
-def _async_storage(config: Any) -> AsyncStorage:
-    if not _is_shared(config):
-        return AsyncStorage(config)
-    found = _async_storages.get(_key(config))
-    if found is None or found.closed:
-        found = _async_storages[_key(config)] = AsyncStorage(config)
-    return found
 
 
 class StorageFactory:
@@ -94,7 +50,7 @@ class StorageFactory:
             ConfigurationError: the backend, an option, the class or the name is not acceptable.
         """
         config = config_from(backend_named(backend), options)
-        return _storage(config).repository(
+        return shared_storage(config).repository(
             entity_class, collection_name, indexes=indexes, searchable=searchable
         )
 
@@ -110,7 +66,7 @@ class StorageFactory:
     ) -> AsyncStorageRepository[T]:
         """As ``create_repository``, asynchronous."""
         config = config_from(backend_named(backend), options)
-        return _async_storage(config).repository(
+        return shared_async_storage(config).repository(
             entity_class, collection_name, indexes=indexes, searchable=searchable
         )
 
@@ -123,9 +79,21 @@ class StorageFactory:
         indexes: Iterable[Index] = (),
         searchable: Iterable[str | tuple[str, int]] | None = None,
     ) -> StorageRepository[T]:
-        """A repository from a dictionary: ``{"backend": "sqlite", "database_path": "data/app.db"}``. No I/O."""
-        config = _config_of(config_dict)
-        return _storage(config).repository(
+        """A repository from a dictionary; no connection is made.
+
+        Args:
+            config_dict: ``{"backend": "sqlite", "database_path": "data/app.db"}``, or ``{"url": "postgresql://..."}``
+                and options beside it, which override those in the URL.
+            entity_class: the class of the entities.
+            collection_name: the name of their collection.
+            indexes: compound indexes, and typed paths inside documents.
+            searchable: for free-form documents, the paths that ``search`` looks at, each a path or (path, weight).
+
+        Raises:
+            ConfigurationError: an option is unknown or of the wrong type; no value is echoed.
+        """
+        config = config_from_dict(config_dict)
+        return shared_storage(config).repository(
             entity_class, collection_name, indexes=indexes, searchable=searchable
         )
 
@@ -139,8 +107,56 @@ class StorageFactory:
         searchable: Iterable[str | tuple[str, int]] | None = None,
     ) -> AsyncStorageRepository[T]:
         """As ``create_from_config``, asynchronous."""
-        config = _config_of(config_dict)
-        return _async_storage(config).repository(
+        config = config_from_dict(config_dict)
+        return shared_async_storage(config).repository(
+            entity_class, collection_name, indexes=indexes, searchable=searchable
+        )
+
+    @staticmethod
+    def create_from_file(
+        path: str | os.PathLike[str],
+        entity_class: type[T],
+        collection_name: str,
+        *,
+        section: str | None = None,
+        indexes: Iterable[Index] = (),
+        searchable: Iterable[str | tuple[str, int]] | None = None,
+        **options: object,
+    ) -> StorageRepository[T]:
+        """A repository from a TOML, JSON or YAML file; nothing but the file is read.
+
+        Args:
+            path: a file that ends in .toml, .json, .yaml or .yml and holds what ``create_from_config`` takes.
+            entity_class: the class of the entities.
+            collection_name: the name of their collection.
+            section: where in the file the configuration stands, such as "storage" or "tool.app.storage".
+            indexes: compound indexes, and typed paths inside documents.
+            searchable: for free-form documents, the paths that ``search`` looks at, each a path or (path, weight).
+            options: the backend's options, which override those in the file: a password from elsewhere, for instance.
+
+        Raises:
+            ConfigurationError: the file cannot be read, or an option is unknown or of the wrong type; no value is
+                echoed.
+        """
+        config = config_from_file(path, section, options)
+        return shared_storage(config).repository(
+            entity_class, collection_name, indexes=indexes, searchable=searchable
+        )
+
+    @staticmethod
+    def create_async_from_file(
+        path: str | os.PathLike[str],
+        entity_class: type[T],
+        collection_name: str,
+        *,
+        section: str | None = None,
+        indexes: Iterable[Index] = (),
+        searchable: Iterable[str | tuple[str, int]] | None = None,
+        **options: object,
+    ) -> AsyncStorageRepository[T]:
+        """As ``create_from_file``, asynchronous."""
+        config = config_from_file(path, section, options)
+        return shared_async_storage(config).repository(
             entity_class, collection_name, indexes=indexes, searchable=searchable
         )
 
@@ -148,8 +164,9 @@ class StorageFactory:
     def get_default_config(backend: StorageBackend | str) -> dict[str, Any]:
         """The options of a backend with their defaults, as ``create_from_config`` takes them."""
         found = backend_named(backend)
-        defaults = msgspec.structs.asdict(config_class(found)())
-        return {"backend": found.name, **{name: _plain(value) for name, value in defaults.items()}}
+        fields = msgspec.structs.fields(config_class(found))
+        defaults = {field.name: _default(field) for field in fields if not field.required}
+        return {"backend": found.name, **defaults}
 
     @staticmethod
     def get_available_backends() -> list[str]:
@@ -169,16 +186,9 @@ class StorageFactory:
         register(backend)
 
 
-def _config_of(config_dict: object) -> Any:
-    if not isinstance(config_dict, Mapping) or "backend" not in config_dict:
-        raise ConfigurationError("a configuration is a dict with the key 'backend'")
-    given = cast("Mapping[object, object]", config_dict)
-    options = {str(name): value for name, value in given.items() if name != "backend"}
-    return config_from(backend_named(given["backend"]), options)
-
-
-def _plain(value: object) -> object:
-    return getattr(value, "value", value)
+def _default(field: msgspec.structs.FieldInfo) -> object:
+    made = field.default_factory() if field.default_factory is not msgspec.NODEFAULT else field.default
+    return getattr(made, "value", made)
 
 
 def create_sqlite_repository(
@@ -199,32 +209,28 @@ def create_async_sqlite_repository(
     )
 
 
-def _config_from_env() -> Any:
-    backend = backend_named(os.environ.get(_BACKEND_VARIABLE, StorageBackend.SQLITE.value))
-    options = {option: os.environ[name] for option, name in backend.env.items() if name in os.environ}
-    if backend.path_option is not None and backend.path_option not in options:
-        raise ConfigurationError(f"set {backend.env[backend.path_option]} to where the database is")
-    return config_from(backend, options)
-
-
 def create_repository_from_env(
     entity_class: type[T], collection_name: str, **declared: Any
 ) -> StorageRepository[T]:
-    """A repository on the backend that TOREMATRIX_STORAGE_BACKEND names; on SQLite where it names none.
+    """A repository on the storage that the environment names; no connection is made.
+
+    TOREMATRIX_STORAGE_BACKEND names the backend, by default sqlite, and further variables its options, such as
+    TOREMATRIX_DATABASE_PATH, TOREMATRIX_POSTGRES_HOST or TOREMATRIX_MONGODB_CONNECTION. In place of the name,
+    TOREMATRIX_STORAGE_URL may hold a URL, or TOREMATRIX_STORAGE_CONFIG the path of a configuration file.
 
     Args:
         entity_class: the class of the entities.
-        collection_name: the name of their collection, in the database at TOREMATRIX_DATABASE_PATH.
+        collection_name: the name of their collection.
         declared: ``indexes`` and ``searchable``, as ``StorageFactory.create_repository`` takes them.
 
     Raises:
-        ConfigurationError: a variable is missing or not acceptable; no value is echoed.
+        ConfigurationError: a variable is missing, unknown or not acceptable; no value is echoed.
     """
-    return _storage(_config_from_env()).repository(entity_class, collection_name, **declared)
+    return shared_storage(config_from_env()).repository(entity_class, collection_name, **declared)
 
 
 def create_async_repository_from_env(
     entity_class: type[T], collection_name: str, **declared: Any
 ) -> AsyncStorageRepository[T]:
     """As ``create_repository_from_env``, asynchronous."""
-    return _async_storage(_config_from_env()).repository(entity_class, collection_name, **declared)
+    return shared_async_storage(config_from_env()).repository(entity_class, collection_name, **declared)

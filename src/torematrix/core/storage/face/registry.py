@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import enum
-import os
-from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any, Final, cast
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import Any, Final
 
 import msgspec
 
@@ -19,8 +16,10 @@ __all__ = [
     "StorageBackend",
     "backend_named",
     "backend_of_config",
-    "config_from",
-    "config_from_url",
+    "backend_of_scheme",
+    "config_class",
+    "loaded",
+    "names",
     "register",
 ]
 
@@ -44,20 +43,25 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
         config: where its configuration class is, as "module:Class"; a frozen msgspec Struct.
         driver: a function of the configuration, as "module:function", that gives the blocking driver, not yet open.
         async_driver: the same for the waiting driver.
-        extra: the extra to install for its client library.
+        extra: the extra of this library that brings its client library; "" where it comes by itself.
+        schemes: further schemes of its URLs, beside its name.
         path_option: the option that a URL's path gives, or None where the whole URL is meant for ``url_options``.
-        url_options: turns a URL into options, as "module:function", where a path is not enough.
+        url_options: turns a URL into options, all of them, as "module:function", where a path is not enough.
         env: environment variables by option.
+        env_prefix: what the variables of all other options begin with, before the option's name in capitals; "" where
+            they have none.
     """
 
     name: str
     config: str
     driver: str
     async_driver: str
-    extra: str
+    extra: str = ""
+    schemes: tuple[str, ...] = ()
     path_option: str | None = None
     url_options: str | None = None
     env: dict[str, str] = {}
+    env_prefix: str = ""
 
 
 _PACKAGE: Final = "torematrix.core.storage.backends"
@@ -69,12 +73,8 @@ _backends: Final[dict[str, Backend]] = {
         async_driver=f"{_PACKAGE}.sqlite.make:make_async_driver",
         extra="sqlite",
         path_option="database_path",
-        env={
-            "database_path": "TOREMATRIX_DATABASE_PATH",
-            "durability": "TOREMATRIX_SQLITE_DURABILITY",
-            "busy_timeout": "TOREMATRIX_SQLITE_BUSY_TIMEOUT",
-            "backup_folder": "TOREMATRIX_SQLITE_BACKUP_FOLDER",
-        },
+        env={"database_path": "TOREMATRIX_DATABASE_PATH"},
+        env_prefix="TOREMATRIX_SQLITE_",
     ),
     "postgresql": Backend(
         name="postgresql",
@@ -82,14 +82,9 @@ _backends: Final[dict[str, Backend]] = {
         driver=f"{_PACKAGE}.postgresql.make:make_driver",
         async_driver=f"{_PACKAGE}.postgresql.make:make_async_driver",
         extra="postgresql",
+        schemes=("postgres",),
         url_options=f"{_PACKAGE}.postgresql.config:options_from_url",
-        env={
-            "host": "TOREMATRIX_POSTGRES_HOST",
-            "port": "TOREMATRIX_POSTGRES_PORT",
-            "database": "TOREMATRIX_POSTGRES_DATABASE",
-            "user": "TOREMATRIX_POSTGRES_USER",
-            "password": "TOREMATRIX_POSTGRES_PASSWORD",
-        },
+        env_prefix="TOREMATRIX_POSTGRES_",
     ),
     "mongodb": Backend(
         name="mongodb",
@@ -97,18 +92,16 @@ _backends: Final[dict[str, Backend]] = {
         driver=f"{_PACKAGE}.mongodb.make:make_driver",
         async_driver=f"{_PACKAGE}.mongodb.make:make_async_driver",
         extra="mongodb",
+        schemes=("mongodb+srv",),
         url_options=f"{_PACKAGE}.mongodb.config:options_from_url",
-        env={
-            "connection": "TOREMATRIX_MONGODB_CONNECTION",
-            "database": "TOREMATRIX_MONGODB_DATABASE",
-        },
+        env_prefix="TOREMATRIX_MONGODB_",
     ),
     "memory": Backend(
         name="memory",
         config=f"{_PACKAGE}.memory.config:MemoryConfig",
         driver=f"{_PACKAGE}.memory.make:make_driver",
         async_driver=f"{_PACKAGE}.memory.make:make_async_driver",
-        extra="",
+        env_prefix="TOREMATRIX_MEMORY_",
     ),
 }
 _entry_points_read = False
@@ -116,8 +109,8 @@ _entry_points_read = False
 
 def register(backend: Backend) -> None:
     """Add a backend, or replace one of the same name."""
-    if not backend.name.isidentifier():
-        raise ConfigurationError("a backend's name is a plain identifier")
+    if not backend.name.isidentifier() or backend.name != backend.name.lower():
+        raise ConfigurationError("a backend's name is a plain identifier in lower case")
     _backends[backend.name] = backend
 
 
@@ -155,7 +148,29 @@ def backend_named(name: object) -> Backend:
         found = _backends.get(wanted)
         if found is not None:
             return found
-    raise ConfigurationError(f"unknown backend {wanted!r}; the backends are {', '.join(names())}")
+        if "://" in wanted:
+            raise ConfigurationError(
+                "a backend is chosen by its name; a URL goes to Storage.open or under 'url'"
+            )
+    raise _unknown(wanted)
+
+
+def backend_of_scheme(scheme: str) -> Backend:
+    """The backend whose URLs begin with that scheme.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    for name in names():
+        if scheme == name or scheme in _backends[name].schemes:
+            return _backends[name]
+    raise _unknown(scheme)
+
+
+def _unknown(wanted: object) -> ConfigurationError:
+    # What is no name is not repeated: it may be a URL, with a password, in the wrong place.
+    named = f" {wanted!r}" if isinstance(wanted, str) and wanted.isidentifier() and len(wanted) <= 40 else ""
+    return ConfigurationError(f"unknown backend{named}; the backends are {', '.join(names())}")
 
 
 def loaded(reference: str, backend: Backend) -> Any:
@@ -163,71 +178,19 @@ def loaded(reference: str, backend: Backend) -> Any:
     module, _, name = reference.partition(":")
     try:
         return getattr(import_module(module), name)
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("torematrix"):
+    except ImportError as error:
+        missing = error.name or ""
+        if missing.startswith("torematrix"):
             raise
-        raise ConfigurationError(
-            f"the {backend.name} backend needs the package {error.name!r}; "
-            f"install it with: pip install 'torematrix-storage[{backend.extra}]'"
-        ) from error
+        needed = f"the package {missing!r}" if missing else "a client library, which cannot be loaded here"
+        how = f"; install it with: pip install 'torematrix-storage[{backend.extra}]'" if backend.extra else ""
+        raise ConfigurationError(f"the {backend.name} backend needs {needed}{how}") from error
 
 
 def config_class(backend: Backend) -> type[Any]:
     """The configuration class of a backend."""
     cls: type[Any] = loaded(backend.config, backend)
     return cls
-
-
-def config_from(backend: Backend, options: Mapping[str, object]) -> Any:
-    """The typed configuration that these options give.
-
-    Raises:
-        ConfigurationError: an option is unknown or of the wrong type; no value is echoed.
-    """
-    cls = config_class(backend)
-    known = {field.name: field for field in msgspec.structs.fields(cls)}
-    unknown = [name for name in options if name not in known]
-    if unknown:
-        raise ConfigurationError(
-            f"{backend.name} has no option {', '.join(map(repr, unknown))}; its options are {', '.join(known)}"
-        )
-    values = {
-        name: os.fspath(cast("os.PathLike[str]", value)) if isinstance(value, os.PathLike) else value
-        for name, value in options.items()
-    }
-    values = {
-        name: value for name, value in values.items() if value is not None or known[name].default is None
-    }
-    try:
-        return msgspec.convert(values, cls, strict=False, builtin_types=(bytes,))
-    except msgspec.ValidationError as error:
-        raise ConfigurationError(f"{backend.name}: {error}") from None
-
-
-def config_from_url(url: str, options: Mapping[str, object]) -> Any:
-    """The configuration that a URL gives, with further options: ``sqlite:///data/app.db``, ``memory://``.
-
-    ``sqlite:///relative/path`` is relative, ``sqlite:////absolute/path`` absolute; ``?name=value`` gives options.
-    """
-    parts = urlsplit(url)
-    if not parts.scheme or "://" not in url:
-        raise ConfigurationError("a storage URL looks like sqlite:///data/app.db or memory://")
-    backend = backend_named(parts.scheme)
-    given: dict[str, object] = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if backend.url_options is not None:
-        convert: Callable[[str], dict[str, object]] = loaded(backend.url_options, backend)
-        given = {**convert(url), **given}
-    elif backend.path_option is not None:
-        if parts.netloc and parts.netloc != ":memory:":
-            raise ConfigurationError(
-                f"write {backend.name}:/// with three slashes, or four for an absolute path"
-            )
-        path = unquote(parts.path)[1:] or parts.netloc
-        if path:
-            given[backend.path_option] = path
-    elif parts.path.strip("/") or parts.netloc:
-        raise ConfigurationError(f"write {backend.name}:// and nothing after it")
-    return config_from(backend, {**given, **options})
 
 
 def backend_of_config(config: object) -> Backend:

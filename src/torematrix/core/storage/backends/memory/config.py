@@ -28,5 +28,10 @@ class MemoryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         if self.cursor_key is not None and len(self.cursor_key) < 32:
             raise ConfigurationError("cursor_key has at least 32 bytes")
 
+    @property
+    def is_memory(self) -> bool:
+        """Whether the database lives in memory and vanishes when closed: always."""
+        return True
+
     def __repr__(self) -> str:
         return f"MemoryConfig(busy_timeout={self.busy_timeout!r})"

@@ -17,8 +17,9 @@ from ...model.schema import schema_of
 from ...model.stored import stored_schema
 from ..arguments import transaction_options
 from ..owners import current_owner
-from ..registry import Backend, backend_of_config, config_from_url, loaded
+from ..registry import Backend, backend_of_config, loaded
 from ..retries import retrying
+from ..sources import config_from_url
 from .repositories import repository_class
 from .repository import AsyncStorageRepository
 
@@ -51,7 +52,8 @@ class AsyncStorage:
         ``storage = await AsyncStorage.open(url)``, or ``async with AsyncStorage.open(url) as storage``.
 
         Args:
-            url: such as ``sqlite:///data/app.db`` (relative), ``sqlite:////srv/app.db`` (absolute) or ``memory://``.
+            url: such as ``sqlite:///data/app.db`` (relative), ``sqlite:////srv/app.db`` (absolute),
+                ``postgresql://user@host/database``, ``mongodb://host/database`` or ``memory://``.
             layers: what every operation passes through, outermost first.
             options: the backend's options, which override those in the URL.
 
@@ -68,7 +70,8 @@ class AsyncStorage:
         """Open a database by its URL.
 
         Args:
-            url: such as ``sqlite:///data/app.db`` (relative), ``sqlite:////srv/app.db`` (absolute) or ``memory://``.
+            url: such as ``sqlite:///data/app.db`` (relative), ``sqlite:////srv/app.db`` (absolute),
+                ``postgresql://user@host/database``, ``mongodb://host/database`` or ``memory://``.
             layers: what every operation passes through, outermost first.
             options: the backend's options, which override those in the URL.
 

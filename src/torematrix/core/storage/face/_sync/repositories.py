@@ -7,7 +7,13 @@ from typing import Any, Final, TypeVar
 
 from .repository import StorageRepository
 
-__all__ = ["MemoryRepository", "SQLiteRepository", "repository_class"]
+__all__ = [
+    "MemoryRepository",
+    "MongoDBRepository",
+    "PostgreSQLRepository",
+    "SQLiteRepository",
+    "repository_class",
+]
 
 T = TypeVar("T")
 
@@ -16,12 +22,22 @@ class SQLiteRepository(StorageRepository[T]):
     """A repository on SQLite."""
 
 
+class PostgreSQLRepository(StorageRepository[T]):
+    """A repository on PostgreSQL."""
+
+
+class MongoDBRepository(StorageRepository[T]):
+    """A repository on MongoDB."""
+
+
 class MemoryRepository(StorageRepository[T]):
     """A repository on the in-memory reference."""
 
 
 _CLASSES: Final[dict[str, type[StorageRepository[Any]]]] = {
     "sqlite": SQLiteRepository,
+    "postgresql": PostgreSQLRepository,
+    "mongodb": MongoDBRepository,
     "memory": MemoryRepository,
 }
 
