@@ -87,6 +87,18 @@ def _writes(stage: Stage, found: dict[str, Any]) -> None:
         begun <= updated.updated_at <= dt.datetime.now(dt.UTC),
     )
     found["updated and read"] = _plain(updated) == _plain(call(store.get, created.id))
+    before = call(store.drain)[0]
+    in_one = (store.entity(next(items(1, seed=8))), store.edited(fields, changed_item(stage.items[0], 3)))
+    together = call(store.three, in_one)
+    found["three writes"] = _plain(together, without=_FILLED), call(store.drain)[0] - before
+    found["three written and read"] = _plain(together) == _plain(call(store.get, created.id))
+    nothing = {**fields, "id": identity(9, 8)}
+    found["three writes, one refused"] = (
+        _raises(
+            call, store.three, (store.entity(next(items(1, seed=9))), store.edited(nothing, {"size": 1}))
+        ),
+        call(store.drain)[0] - before,
+    )
     found["delete"] = [call(store.delete, created.id), call(store.delete, created.id)]
     found["deleted"] = call(store.get, created.id)
     found["update of nothing"] = _raises(call, store.update, store.edited(fields, {"size": 1}))

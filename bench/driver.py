@@ -1,4 +1,4 @@
-"""Measure the library on SQLite against the best hand-written code, and beside SQLAlchemy's ORM.
+"""Measure the library against the best hand-written code on each engine, and beside SQLAlchemy's ORM.
 
 Each candidate runs in a process of its own with a database of its own. A round gives every operation to all
 candidates of a colour, in turns of some hundredths of a second and in shuffled order, and yields the ratio of each
@@ -18,7 +18,9 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+import engines
 from check import differences
+from engines.base import FLOOR, OURS, Engine, Peer
 from machine import mount_of
 from operations import OPERATIONS, SIZE, Operation
 from report import Measured, print_table
@@ -27,23 +29,20 @@ from rich.progress import Progress
 from worker import serve
 
 PROJECT: Final = Path(__file__).resolve().parents[1]
-CANDIDATES: Final = {
-    "sync": {"floor": "apsw_floor", "ours": "ours", "orm": "orm"},
-    "async": {"floor": "aiosqlite_floor", "ours": "ours_async", "orm": "orm_async"},
-}
+COLOURS: Final = ("sync", "async")
 
 
 class Candidate:
     """The process of a candidate, as it is spoken to."""
 
-    def __init__(self, colour: str, name: str, folder: Path, size: int) -> None:
-        self.colour, self.name = colour, name
-        own = folder / f"{colour}-{name}"
-        own.mkdir()
+    def __init__(self, engine: Engine, colour: str, peer: Peer, size: int) -> None:
+        self.colour, self.name, self.peer = colour, peer.name, peer
+        self.place = engine.place(colour, peer.name)
+        self.offers: set[str] = set()
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
-            target=serve, args=(theirs, CANDIDATES[colour][name], own, size), daemon=True
+            target=serve, args=(theirs, peer.module(colour), self.place, size), daemon=True
         )
         self._process.start()
         theirs.close()
@@ -64,130 +63,158 @@ class Candidate:
 
 
 def compare_answers(candidates: list[Candidate]) -> list[str]:
-    """Where candidates differ from the synchronous floor, in words."""
-    answers = {(each.colour, each.name): each.ask("answers") for each in candidates}
-    floor = next(answers[each.colour, "floor"] for each in candidates if each.name == "floor")
+    """Where candidates differ from the first floor, in words."""
+    answers = [(each, each.ask("answers")) for each in candidates]
+    floor = next(given for each, given in answers if each.name == FLOOR)
     problems: list[str] = []
-    for (colour, name), given in answers.items():
-        unlike = differences(floor, given, own_relevance=name == "orm")
-        problems += [f"{colour} {name} answers differently: {question}" for question in unlike]
+    for each, given in answers:
+        unlike = differences(floor, given, own_relevance=each.peer.ranks_alone)
+        problems += [f"{each.colour} {each.name} answers differently: {question}" for question in unlike]
     return problems
 
 
-def compare_tables(folder: Path) -> list[str]:
-    """Where the tables of the floor are not those of the library."""
-    import apsw
-
-    def tables(path: Path) -> set[str]:
-        query = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name <> 'torematrix_meta'"
-        with apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY) as connection:
-            return {row[0] for row in connection.execute(query)}
-
-    ours, floor = tables(folder / "sync-ours/ours.db"), tables(folder / "sync-floor/floor.db")
-    return [f"only one of floor and library has: {statement}" for statement in sorted(ours ^ floor)]
+def compare_tables(engine: Engine, candidates: list[Candidate]) -> list[str]:
+    """Where the tables of the first floor are not those of the library."""
+    places = {each.name: each.place for each in reversed(candidates)}
+    return engine.unlike(places[OURS], places[FLOOR])
 
 
 def one_round(
-    candidates: list[Candidate], operation: Operation, colour: str, chance: random.Random
+    engine: Engine, candidates: list[Candidate], operation: Operation, colour: str, chance: random.Random
 ) -> dict[str, float]:
     """The nanoseconds a call of the operation took each candidate, over some turns."""
-    taken = {each.name: 0.0 for each in candidates if each.colour == colour}
-    calls, turns = operation.calls, operation.turns
+    order = [each for each in candidates if each.colour == colour and operation.name in each.offers]
+    taken = {each.name: 0.0 for each in order}
+    calls, turns = operation.calls_at(engine.pace), operation.turns
     for _ in range(turns):
         seed = chance.getrandbits(32)
-        order = [each for each in candidates if each.colour == colour]
         chance.shuffle(order)
         for each in order:
             taken[each.name] += each.ask("turn", operation.name, calls, seed)
+            if operation.writes:
+                engine.settle(each.place, many=operation.is_large)
     return {name: total / (turns * calls) for name, total in taken.items()}
 
 
-def measure(candidates: list[Candidate], rounds: int, only: set[str], console: Console) -> list[Measured]:
+def measure(
+    engine: Engine, candidates: list[Candidate], rounds: int, only: set[str], console: Console
+) -> list[Measured]:
     """All rounds of all operations."""
     chance = random.Random(time.time_ns())
-    rows = [
-        Measured(operation, colour)
-        for colour in CANDIDATES
+    compared = {
+        colour: set.intersection(
+            *(each.offers for each in candidates if each.colour == colour and each.name in (FLOOR, OURS))
+        )
+        for colour in COLOURS
         if any(each.colour == colour for each in candidates)
+    }
+    rows = [
+        Measured(engine, operation, colour)
+        for colour, names in compared.items()
         for operation in OPERATIONS
-        if colour in operation.colours and (not only or operation.name in only)
+        if operation.name in names and (not only or operation.name in only)
     ]
     with Progress(console=console, transient=True) as progress:
-        bar = progress.add_task("measuring", total=rounds * len(rows))
+        bar = progress.add_task(engine.title, total=rounds * len(rows))
         for _ in range(rounds):
             for row in chance.sample(rows, len(rows)):
-                row.rounds.append(one_round(candidates, row.operation, row.colour, chance))
+                row.rounds.append(one_round(engine, candidates, row.operation, row.colour, chance))
                 progress.advance(bar)
     return rows
 
 
-def main() -> int:
+def run(
+    engine: Engine, options: argparse.Namespace, folder: Path, only: set[str], console: Console
+) -> tuple[list[Measured], list[str], list[str]]:
+    """One engine from its start to its end: what was measured, the problems found before, and the versions."""
+    candidates: list[Candidate] = []
+    try:
+        engine.start(folder, getattr(options, f"{engine.name}_url", None))
+        for colour in COLOURS:
+            for peer in engine.peers:
+                wanted = options.colour in ("both", colour) and peer.module(colour)
+                if wanted and (peer.name in (FLOOR, OURS) or not options.without_peers):
+                    candidates.append(Candidate(engine, colour, peer, options.size))
+        for each in candidates:
+            each.offers = each.ask()
+            engine.loaded(each.place)
+        problems = compare_answers(candidates) + compare_tables(engine, candidates)
+        if problems or options.check:
+            return [], problems, []
+        for each in candidates:
+            engine.settle(each.place, many=True)
+        return measure(engine, candidates, options.rounds, only, console), [], list(engine.versions())
+    finally:
+        for each in candidates:
+            each.stop()
+        engine.stop()
+
+
+def options_of(arguments: list[str]) -> argparse.Namespace:
+    """What was asked for on the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--engine", choices=(*engines.NAMES, "all"), default="sqlite")
     parser.add_argument("--rounds", type=int, default=15, help="how often everything is measured (15)")
     parser.add_argument("--only", default="", help="operations, by name and separated by commas")
     parser.add_argument("--colour", choices=("sync", "async", "both"), default="both")
-    parser.add_argument("--without-orm", action="store_true", help="leave SQLAlchemy out")
+    parser.add_argument(
+        "--without-peers", action="store_true", help="measure the library and the floor, and nobody else"
+    )
     parser.add_argument("--size", type=int, default=SIZE, help="entities in each collection (10,000)")
     parser.add_argument(
         "--folder", type=Path, default=PROJECT / "var/bench", help="on a disk, for the databases"
     )
+    for name in engines.NAMES[1:]:
+        parser.add_argument(f"--{name}-url", help="a server to use, rather than one started for the purpose")
     parser.add_argument("--json", type=Path, help="write every round's figures here")
-    parser.add_argument("--page", action="store_true", help="write docs/benchmarks.md and its plot")
+    parser.add_argument("--page", action="store_true", help="write docs/benchmarks.md and its plots")
     parser.add_argument("--check", action="store_true", help="compare the answers, and measure nothing")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     only = {name for name in options.only.split(",") if name}
     unknown = only - {operation.name for operation in OPERATIONS}
     if unknown:
         parser.error(f"no such operation: {', '.join(sorted(unknown))}")
-
-    if options.page and (only or options.without_orm or options.colour != "both" or options.size != SIZE):
+    if options.page and (only or options.without_peers or options.colour != "both" or options.size != SIZE):
         parser.error("the page shows everything, at the size that it names")
-
-    console = Console(width=None if sys.stdout.isatty() else 130)
-    folder: Path = options.folder.resolve()
-    mount = mount_of(folder)
+    options.folder = options.folder.resolve()
+    mount = mount_of(options.folder)
     if mount is not None and mount[1] == "tmpfs" and not options.check:
-        parser.error(f"{folder} is in memory, where no commit waits for a disk; give another with --folder")
+        parser.error(f"{options.folder} is in memory, where no commit waits for a disk; give another")
+    return options
+
+
+def main() -> int:
+    options = options_of(sys.argv[1:])
+    only = {name for name in options.only.split(",") if name}
+    console = Console(width=None if sys.stdout.isatty() else 150)
     load = os.getloadavg()[0]
     if load > 0.5:
         console.print(f"the machine is busy (load {load:.1f}): ratios will be spread", style="yellow")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    colours = CANDIDATES if options.colour == "both" else {options.colour: CANDIDATES[options.colour]}
-    candidates = [
-        Candidate(colour, name, folder, options.size)
-        for colour, names in colours.items()
-        for name in names
-        if not (options.without_orm and name == "orm")
-    ]
-    try:
-        for each in candidates:
-            each.ask()
-        problems = compare_answers(candidates)
-        if "sync" in colours:
-            problems += compare_tables(folder)
-        for problem in problems:
-            console.print(problem, style="red", markup=False)
-        if problems or options.check:
-            return int(bool(problems))
-        began = time.monotonic()
-        rows = measure(candidates, options.rounds, only, console)
-        seconds = time.monotonic() - began
-    finally:
-        for each in candidates:
-            each.stop()
+    rows: list[Measured] = []
+    failed = False
+    for name in engines.NAMES if options.engine == "all" else (options.engine,):
+        engine = engines.engine(name)
+        folder = options.folder / name
         shutil.rmtree(folder, ignore_errors=True)
-    print_table(rows, console)
-    console.print(f"{options.rounds} rounds in {seconds:.0f} seconds")
-    if options.json:
-        figures = [
-            {"operation": row.operation.name, "colour": row.colour, "rounds": row.rounds} for row in rows
-        ]
-        options.json.write_text(json.dumps(figures, indent=1))
-    if options.page:
-        from page import write  # what draws the plot is no part of the tests' environment
+        folder.mkdir(parents=True)
+        began = time.monotonic()
+        try:
+            measured, problems, versions = run(engine, options, folder, only, console)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        for problem in problems:
+            console.print(f"{name}: {problem}", style="red", markup=False)
+        failed = failed or bool(problems)
+        if measured:
+            print_table(measured, console)
+            console.print(f"{options.rounds} rounds in {time.monotonic() - began:.0f} seconds")
+            rows += measured
+        if measured and options.page:
+            from page import write  # what draws the plot is no part of the tests' environment
 
-        write(rows, PROJECT / "docs", folder, load)
-    return 0
+            write(engine, measured, versions, PROJECT / "docs", options.folder, load)
+    if options.json:
+        options.json.write_text(json.dumps([row.as_json() for row in rows], indent=1))
+    return int(failed)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-import sqlite3
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-
-import apsw
 
 __all__ = ["described", "mount_of"]
 
@@ -20,9 +17,6 @@ def described(folder: Path, load: float) -> Iterator[str]:
     yield f"load before the run, of all cores together: {load:.1f}"
     yield f"databases on {_file_system(folder)}"
     yield f"CPython {platform.python_version()}, torematrix-storage {version('torematrix-storage')}"
-    yield f"apsw {apsw.apsw_version()} with SQLite {apsw.sqlite_lib_version()}"
-    yield f"aiosqlite {version('aiosqlite')} over sqlite3 with SQLite {sqlite3.sqlite_version}"
-    yield f"SQLAlchemy {version('SQLAlchemy')}, msgspec {version('msgspec')}"
 
 
 def _processor() -> str:

@@ -10,9 +10,6 @@ from typing import Any, Final, Protocol
 from entities import SIZES, STATUSES, Fields, articles, changed_article, changed_item, items, word
 
 SIZE: Final = 10_000
-BOTH: Final = ("sync", "async")
-SYNC: Final = ("sync",)
-ASYNC: Final = ("async",)
 
 
 class Stage(Protocol):
@@ -44,12 +41,11 @@ class Operation:
         calls: how many calls make one turn: few, because a disk and a shared processor change their pace all the time.
         turns: how many turns a round has.
         arguments: makes the arguments of a turn, from the same chance for every candidate.
-        target: the ratio to the floor that the library promises to stay below; None where it promises none.
+        kind: what the engine's promises call it; "" where nothing is promised.
         store: whose method it is.
-        writes: whether the files differ afterwards.
+        writes: whether the database differs afterwards.
         created: what is to be deleted again after a turn: "one" entity a call, "many", or nothing.
-        tasks: how many tasks share the calls.
-        colours: where it is measured.
+        tasks: how many tasks share the calls; more than one only where there are tasks.
     """
 
     name: str
@@ -58,12 +54,25 @@ class Operation:
     calls: int
     turns: int
     arguments: Arguments
-    target: float | None
+    kind: str
     store: str = "items"
     writes: bool = False
     created: str = ""
     tasks: int = 1
-    colours: tuple[str, ...] = BOTH
+
+    def calls_at(self, pace: float) -> int:
+        """How many calls make a turn on an engine that goes so much slower than the quickest."""
+        return max(min(self.calls, self.least), round(self.calls * pace))
+
+    @property
+    def least(self) -> int:
+        """Below this a turn would measure its first call."""
+        return 4 * self.tasks
+
+    @property
+    def is_large(self) -> bool:
+        """Whether a turn writes more than a few rows."""
+        return self.method.startswith("bulk_")
 
 
 def _ids(stage: Stage, chance: random.Random, calls: int) -> list[Any]:
@@ -90,6 +99,10 @@ def _edited(stage: Stage, chance: random.Random, calls: int) -> list[Any]:
 
 def _edited_together(stage: Stage, chance: random.Random, calls: int) -> list[Any]:
     return [_edited(stage, chance, len(stage.items) // 10) for _ in range(calls)]
+
+
+def _new_and_edited(stage: Stage, chance: random.Random, calls: int) -> list[Any]:
+    return list(zip(_new(stage, chance, calls), _edited(stage, chance, calls), strict=True))
 
 
 def _created(stage: Stage, chance: random.Random, calls: int) -> list[Any]:
@@ -143,46 +156,50 @@ def _edited_articles(stage: Stage, chance: random.Random, calls: int) -> list[An
 
 
 OPERATIONS: Final = (
-    Operation("get", "get by id", "get", 1000, 5, _ids, 1.25),
-    Operation("get-50", "get by id, 50 tasks at once", "get", 1000, 5, _ids, 1.0, tasks=50, colours=ASYNC),
-    Operation("create", "create", "create", 8, 6, _new, 1.25, writes=True, created="one"),
-    Operation("update", "update", "update", 8, 6, _edited, 1.25, writes=True),
-    Operation("delete", "delete", "delete", 8, 6, _created, 1.25, writes=True),
-    Operation("list", "list 1,000 of 10,000, filtered and sorted", "list", 4, 4, _statuses, 1.15),
-    Operation("page", "page of 50, with the total of 1,000", "page", 20, 4, _pages, 1.15),
-    Operation("cursor", "page of 50 by cursor, deep in 10,000", "cursor_page", 40, 4, _deep, None),
-    Operation("count", "count, indexed", "count_indexed", 300, 4, _statuses, 1.15),
-    Operation("scan", "count, with an unindexed condition", "count_scanned", 20, 4, _sizes, 1.15),
-    Operation("stream", "stream 10,000", "drain", 1, 2, _nothing, None),
+    Operation("get", "get by id", "get", 1000, 5, _ids, "single"),
+    Operation("get-50", "get by id, 50 tasks at once", "get", 1000, 5, _ids, "concurrent", tasks=50),
+    Operation("create", "create", "create", 8, 6, _new, "single", writes=True, created="one"),
+    Operation("update", "update", "update", 8, 6, _edited, "single", writes=True),
+    Operation("delete", "delete", "delete", 8, 6, _created, "single", writes=True),
+    Operation("three", "three writes in a transaction", "three", 8, 4, _new_and_edited, "", writes=True),
+    Operation("list", "list 1,000 of 10,000, filtered and sorted", "list", 4, 4, _statuses, "many"),
+    Operation("page", "page of 50, with the total of 1,000", "page", 20, 4, _pages, "many"),
+    Operation("cursor", "page of 50 by cursor, deep in 10,000", "cursor_page", 40, 4, _deep, ""),
+    Operation("count", "count, indexed", "count_indexed", 300, 4, _statuses, "many"),
+    Operation("scan", "count, with an unindexed condition", "count_scanned", 20, 4, _sizes, "many"),
+    Operation("stream", "stream 10,000", "drain", 1, 2, _nothing, ""),
     Operation(
-        *("bulk-create", "bulk create 10,000", "bulk_create", 1, 1, _new_together, 1.15),
+        *("bulk-create", "bulk create 10,000", "bulk_create", 1, 1, _new_together, "many"),
         writes=True,
         created="many",
     ),
-    Operation("bulk-update", "bulk update 1,000", "bulk_update", 1, 4, _edited_together, 1.15, writes=True),
+    Operation("bulk-update", "bulk update 1,000", "bulk_update", 1, 4, _edited_together, "many", writes=True),
     Operation(
-        *("search", "search 20 of 10,000, by relevance", "search", 10, 4, _queries, 1.15),
-        store="articles",
-        colours=SYNC,
+        *("search", "search 20 of 10,000, by relevance", "search", 10, 4, _queries, "many"), store="articles"
     ),
     Operation(
-        *("search-create", "create, searchable", "create", 8, 6, _new_articles, 1.25),
+        *("search-create", "create, searchable", "create", 8, 6, _new_articles, "single"),
         store="articles",
         writes=True,
         created="one",
-        colours=SYNC,
     ),
     Operation(
-        *("search-update", "update, searchable", "update", 8, 6, _edited_articles, 1.25),
+        *("search-update", "update, searchable", "update", 8, 6, _edited_articles, "single"),
         store="articles",
         writes=True,
-        colours=SYNC,
     ),
     Operation(
-        *("search-bulk", "bulk create 1,000, searchable", "bulk_create", 1, 2, _new_articles_together, 1.15),
+        *(
+            "search-bulk",
+            "bulk create 1,000, searchable",
+            "bulk_create",
+            1,
+            2,
+            _new_articles_together,
+            "many",
+        ),
         store="articles",
         writes=True,
         created="many",
-        colours=SYNC,
     ),
 )

@@ -1,90 +1,100 @@
-"""The page of the documentation that shows the figures, between its markers, and the plot on it."""
+"""The page of the documentation that shows the figures, between each engine's markers, and the plots on it."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import matplotlib as mpl
+from engines.base import OURS, Engine
 from machine import described
 from matplotlib.figure import Figure
-from report import FLOORS, NAMES, Measured, duration
+from report import Measured, duration, shown_peers
 
-BEGIN: Final = "<!-- figures: begin (written by `make bench`) -->"
-END: Final = "<!-- figures: end -->"
-IMAGE: Final = "images/bench-sqlite.svg"
-
-_COLOURS: Final = {"ours": "#1f6f8b", "orm": "#c9a86a"}
+_COLOURS: Final = ("#1f6f8b", "#8fb8a8", "#b98ea7", "#c9a86a")
 _TEXT: Final = "#333333"
 
 
-def write(rows: list[Measured], docs: Path, folder: Path, load: float) -> None:
-    """Replace what stands between the markers, and the plot."""
+def write(
+    engine: Engine, rows: list[Measured], versions: list[str], docs: Path, folder: Path, load: float
+) -> None:
+    """Replace what stands between the engine's markers, and its plot."""
     page = docs / "benchmarks.md"
-    before, rest = page.read_text().split(BEGIN)
-    _, after = rest.split(END)
-    figures = "\n".join(_figures(rows, folder, load))
-    page.write_text(f"{before}{BEGIN}\n\n{figures}\n\n{END}{after}")
-    (docs / IMAGE).parent.mkdir(exist_ok=True)
-    _draw(rows).savefig(docs / IMAGE, format="svg", metadata={"Date": None})
+    begin = f"<!-- figures of {engine.name}: begin (written by `make bench`) -->"
+    end = f"<!-- figures of {engine.name}: end -->"
+    before, rest = page.read_text().split(begin)
+    _, after = rest.split(end)
+    image = f"images/bench-{engine.name}.svg"
+    figures = "\n".join(_figures(engine, rows, [*described(folder, load), *versions], image))
+    page.write_text(f"{before}{begin}\n\n{figures}\n\n{end}{after}")
+    (docs / image).parent.mkdir(exist_ok=True)
+    _draw(engine, rows).savefig(docs / image, format="svg", metadata={"Date": None})
 
 
-def _figures(rows: list[Measured], folder: Path, load: float) -> Iterator[str]:
-    yield f"![Times relative to hand-written code]({IMAGE})"
+def _figures(engine: Engine, rows: list[Measured], facts: list[str], image: str) -> Iterator[str]:
+    yield f"![Times on {engine.title} relative to hand-written code]({image})"
     yield ""
     for colour in dict.fromkeys(row.colour for row in rows):
-        yield f"## {'Synchronous' if colour == 'sync' else 'Asynchronous'}"
+        mine = [row for row in rows if row.colour == colour]
+        peers = shown_peers(mine)
+        yield f"### {engine.title}, {'synchronous' if colour == 'sync' else 'asynchronous'}"
         yield ""
-        yield f"| | {FLOORS[colour]} | {' | '.join(NAMES.values())} | target |"
-        yield "|---|---:|---:|---:|---:|"
-        for row in rows:
-            if row.colour == colour:
-                yield _line(row)
+        yield f"| | {engine.floors[colour]} | {' | '.join(peer.label for peer in peers)} | target |"
+        yield f"|---|{'---:|' * (len(peers) + 2)}"
+        for row in mine:
+            yield _line(row, [peer.name for peer in peers])
         yield ""
-    yield "## Machine and versions"
+    yield f"### {engine.title}: machine and versions"
     yield ""
     yield f"- {dt.datetime.now(dt.UTC):%d %B %Y}, {len(rows[0].rounds)} rounds"
-    yield from (f"- {line}" for line in described(folder, load))
+    yield from (f"- {line}" for line in facts)
 
 
-def _line(row: Measured) -> str:
+def _line(row: Measured, names: list[str]) -> str:
     cells = [row.operation.title, duration(row.floor)]
-    for name in NAMES:
+    for name in names:
+        if not row.has(name):
+            cells.append("")
+            continue
         low, middle, high = row.ratio(name)
         cells.append(f"**{middle:.2f}** ({low:.2f} to {high:.2f})")
-    target = row.operation.target
-    cells.append("" if target is None else f"{target:.2f}{'' if row.is_met else ', **missed**'}")
+    cells.append("" if row.target is None else f"{row.target:.2f}{'' if row.is_met else ', **missed**'}")
     return f"| {' | '.join(cells)} |"
 
 
-def _draw(rows: list[Measured]) -> Figure:
+def _draw(engine: Engine, rows: list[Measured]) -> Figure:
     mpl.rcParams.update({"svg.hashsalt": "torematrix", "svg.fonttype": "none", "font.family": "sans-serif"})
     colours = list(dict.fromkeys(row.colour for row in rows))
+    peers = shown_peers(rows)
+    thickness = 0.78 / len(peers)
     counts = [sum(row.colour == colour for row in rows) for colour in colours]
-    figure = Figure(figsize=(9, 1.2 + 0.42 * sum(counts)), layout="constrained", facecolor="white")
+    height = 1.2 + (0.24 + 0.09 * len(peers)) * sum(counts)
+    figure = Figure(figsize=(9, height), layout="constrained", facecolor="white")
     panels = figure.subplots(len(colours), 1, sharex=True, height_ratios=counts, squeeze=False)
     for panel, colour in zip(panels[:, 0], colours, strict=True):
         mine = [row for row in rows if row.colour == colour]
-        for place, (name, label) in enumerate(NAMES.items()):
-            heights = [at + (place - 0.5) * 0.38 for at in range(len(mine))]
-            ratios = [row.ratio(name) for row in mine]
-            middles = [middle for _, middle, _ in ratios]
+        for place, peer in enumerate(peers):
+            offset = (place - (len(peers) - 1) / 2) * thickness
+            bars = [(at + offset, row.ratio(peer.name)) for at, row in enumerate(mine) if row.has(peer.name)]
+            heights = [at for at, _ in bars]
+            middles = [middle for _, (_, middle, _) in bars]
             errors = [
-                [middle - low for low, middle, _ in ratios],
-                [high - middle for _, middle, high in ratios],
+                [middle - low for _, (low, middle, _) in bars],
+                [high - middle for _, (_, middle, high) in bars],
             ]
-            panel.barh(heights, middles, 0.36, color=_COLOURS[name], label=label)
+            panel.barh(heights, middles, thickness * 0.94, color=_COLOURS[place], label=peer.label)
             panel.errorbar(
                 middles, heights, xerr=errors, fmt="none", ecolor=_TEXT, elinewidth=0.8, capsize=1.5
             )
-            for height, (_, middle, high) in zip(heights, ratios, strict=True):
-                panel.text(high * 1.03, height, f"{middle:.2f}", va="center", fontsize=7.5, color=_TEXT)
+            for at, (_, middle, high) in bars:
+                size = 7.5 if peer.name == OURS or len(peers) < 3 else 6.5
+                panel.text(high * 1.03, at, f"{middle:.2f}", va="center", fontsize=size, color=_TEXT)
         panel.axvline(1, color=_TEXT, linewidth=1)
         panel.set_yticks(range(len(mine)), [row.operation.title for row in mine], fontsize=8.5)
         panel.invert_yaxis()
-        panel.set_title(f"{colour}, {FLOORS[colour]} = 1", loc="left", fontsize=10)
+        panel.set_title(f"{colour}, {engine.floors[colour]} = 1", loc="left", fontsize=10)
         panel.set_xscale("log")
         panel.spines[["top", "right"]].set_visible(False)
         panel.grid(axis="x", color="#dddddd", linewidth=0.6)
@@ -96,5 +106,9 @@ def _draw(rows: list[Measured]) -> Figure:
     last.set_xlabel(
         "time relative to hand-written code (shorter is faster; whiskers are quartiles)", fontsize=9
     )
-    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=2, fontsize=9)
+    labels: dict[str, Any] = {}
+    for panel in panels[:, 0]:
+        handles, names = panel.get_legend_handles_labels()
+        labels |= dict(zip(names, handles, strict=True))
+    figure.legend(labels.values(), labels.keys(), loc="outside upper right", ncols=len(peers), fontsize=9)
     return figure

@@ -1,23 +1,22 @@
-"""Figures as people read them: a table in the terminal, a page and a plot in the documentation."""
+"""Figures as people read them: a table in the terminal; the page and its plots are in ``page``."""
 
 from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any
 
+from engines.base import FLOOR, OURS, Engine, Peer
 from operations import Operation
 from rich.console import Console
 from rich.table import Table
-
-FLOORS: Final = {"sync": "apsw by hand", "async": "aiosqlite by hand"}
-NAMES: Final = {"ours": "torematrix-storage", "orm": "SQLAlchemy ORM"}
 
 
 @dataclass
 class Measured:
     """One row: the nanoseconds of a call, by candidate, in each round."""
 
+    engine: Engine
     operation: Operation
     colour: str
     rounds: list[dict[str, float]] = field(default_factory=list)
@@ -25,7 +24,12 @@ class Measured:
     @property
     def floor(self) -> float:
         """The floor's own time, in microseconds."""
-        return statistics.median(each["floor"] for each in self.rounds) / 1000
+        return statistics.median(each[FLOOR] for each in self.rounds) / 1000
+
+    @property
+    def target(self) -> float | None:
+        """The ratio that the library promises to stay below; None where it promises none."""
+        return self.engine.targets.get(self.operation.kind)
 
     def has(self, name: str) -> bool:
         """Whether the candidate took part."""
@@ -33,7 +37,7 @@ class Measured:
 
     def ratio(self, name: str) -> tuple[float, float, float]:
         """The median of a candidate's ratios to the floor, between their quartiles."""
-        ratios = [each[name] / each["floor"] for each in self.rounds]
+        ratios = [each[name] / each[FLOOR] for each in self.rounds]
         if len(ratios) < 2:
             return ratios[0], ratios[0], ratios[0]
         low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
@@ -42,8 +46,22 @@ class Measured:
     @property
     def is_met(self) -> bool:
         """Whether the library is within its target, to two decimals."""
-        target = self.operation.target
-        return target is None or round(self.ratio("ours")[1], 2) <= target
+        return self.target is None or round(self.ratio(OURS)[1], 2) <= self.target
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything that was measured."""
+        return {
+            "engine": self.engine.name,
+            "operation": self.operation.name,
+            "colour": self.colour,
+            "rounds": self.rounds,
+        }
+
+
+def shown_peers(rows: list[Measured]) -> list[Peer]:
+    """Those beside the floor that any of these rows has a figure of."""
+    peers = rows[0].engine.peers if rows else ()
+    return [peer for peer in peers if peer.name != FLOOR and any(row.has(peer.name) for row in rows)]
 
 
 def duration(microseconds: float) -> str:
@@ -57,26 +75,22 @@ def _spread(row: Measured, name: str) -> str:
     if not row.has(name):
         return ""
     low, middle, high = row.ratio(name)
-    return f"{middle:.2f} ({low:.2f}-{high:.2f})"
+    text = f"{middle:.2f} ({low:.2f}-{high:.2f})"
+    return f"[{'green' if row.is_met else 'red'}]{text}[/]" if name == OURS else text
 
 
 def print_table(rows: list[Measured], console: Console) -> None:
-    """The table for the terminal."""
+    """The tables of an engine for the terminal."""
     for colour in dict.fromkeys(row.colour for row in rows):
-        floor = FLOORS[colour]
-        table = Table(title=f"SQLite, {colour}: ratios to {floor}", title_justify="left")
+        mine = [row for row in rows if row.colour == colour]
+        engine = mine[0].engine
+        floor, peers = engine.floors[colour], shown_peers(mine)
+        table = Table(title=f"{engine.title}, {colour}: ratios to {floor}", title_justify="left")
         table.add_column("operation")
-        for name in (floor, *NAMES.values(), "target"):
+        for name in (floor, *[peer.label for peer in peers], "target"):
             table.add_column(name, justify="right")
-        for row in rows:
-            if row.colour != colour:
-                continue
-            target = row.operation.target
-            table.add_row(
-                row.operation.title,
-                duration(row.floor),
-                f"[{'green' if row.is_met else 'red'}]{_spread(row, 'ours')}[/]",
-                _spread(row, "orm"),
-                "" if target is None else f"{target:.2f}",
-            )
+        for row in mine:
+            ratios = [_spread(row, peer.name) for peer in peers]
+            target = "" if row.target is None else f"{row.target:.2f}"
+            table.add_row(row.operation.title, duration(row.floor), *ratios, target)
         console.print(table)

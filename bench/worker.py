@@ -13,11 +13,9 @@ import random
 import traceback
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
-from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
-import apsw
 from check import answers
 from entities import Fields, articles, items
 from operations import OPERATIONS, Operation
@@ -29,18 +27,16 @@ _BY_NAME = {operation.name: operation for operation in OPERATIONS}
 class Stage:
     """A candidate and its data."""
 
-    def __init__(self, module: str, folder: Path, size: int) -> None:
+    def __init__(self, module: str, place: str, size: int) -> None:
         self._runner = asyncio.Runner()
         candidate: Any = importlib.import_module(f"candidates.{module}").Candidate
         make = getattr(candidate, "open", candidate)
-        self.candidate = self.call(make, folder)
+        self.candidate = self.call(make, place)
         self.colour = "async" if inspect.iscoroutinefunction(make) else "sync"
         self.items: list[Fields] = list(items(size, stored=True))
         self.articles: list[Fields] = list(articles(size, stored=True))
-        self._folder = folder
         for name in ("items", "articles"):
             self._load(name)
-        self.settle()
         gc.collect()
         gc.freeze()
 
@@ -58,12 +54,14 @@ class Stage:
         result = method(*arguments)
         return self._runner.run(_awaited(result)) if inspect.isawaitable(result) else result
 
-    def settle(self) -> None:
-        """Bring what was written from the log into the database, so that every turn begins alike."""
-        for path in self._folder.glob("*.db"):
-            connection = apsw.Connection(str(path))
-            connection.pragma("wal_checkpoint(truncate)")
-            connection.close()
+    def offers(self) -> set[str]:
+        """The operations that this candidate has a method for."""
+        return {
+            operation.name
+            for operation in OPERATIONS
+            if hasattr(self.store(operation.store), operation.method)
+            and (self.colour == "async" or operation.tasks == 1)
+        }
 
     def turn(self, name: str, calls: int, seed: int) -> int:
         """Run an operation so many times: the nanoseconds that took."""
@@ -81,15 +79,11 @@ class Stage:
         if operation.created:
             made = results if operation.created == "one" else [entity for many in results for entity in many]
             self.call(store.delete_many, [entity.id for entity in made])
-        if operation.writes:
-            self.settle()
         return taken
 
     def answers(self) -> dict[str, Any]:
         """What the check compares."""
-        found = answers(self)
-        self.settle()
-        return found
+        return answers(self)
 
     def close(self) -> None:
         self.call(self.candidate.close)
@@ -133,11 +127,11 @@ async def _timed_tasks(
     return perf_counter_ns() - begun, results
 
 
-def serve(connection: Connection, module: str, folder: Path, size: int) -> None:
+def serve(connection: Connection, module: str, place: str, size: int) -> None:
     """Do what comes through the pipe until it is closed."""
     try:
-        stage = Stage(module, folder, size)
-        connection.send(stage.colour)
+        stage = Stage(module, place, size)
+        connection.send(stage.offers())
         while (message := connection.recv()) is not None:
             name, *arguments = message
             connection.send(getattr(stage, name)(*arguments))

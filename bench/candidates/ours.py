@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from entities import Article, Fields, Item
@@ -33,6 +32,10 @@ class _Kind:
 class Items(_Kind):
     """The items."""
 
+    def __init__(self, repository: Repository[Any], storage: Storage) -> None:
+        super().__init__(repository)
+        self.storage = storage
+
     def list(self, status: str) -> list[Item]:
         return self.repository.list(F("status") == status, sort_by="size")
 
@@ -52,6 +55,14 @@ class Items(_Kind):
         page = self.repository.list(sort_by="created_at", pagination=pagination)
         return page.items, page.next
 
+    def three(self, asked: tuple[Item, Item]) -> Item:
+        new, edited = asked
+        with self.storage.transaction():
+            created = self.repository.create(new)
+            updated = self.repository.update(edited)
+            self.repository.delete(created.id)
+        return updated
+
     def drain(self, _: object = None) -> tuple[int, Item | None]:
         count, last = 0, None
         for item in self.repository.stream():
@@ -69,9 +80,9 @@ class Articles(_Kind):
 class Candidate:
     """The library."""
 
-    def __init__(self, folder: Path) -> None:
-        self.storage = Storage.open(f"sqlite:///{folder / 'ours.db'}")
-        self.items = Items(self.storage.repository(Item, searchable=[]))
+    def __init__(self, place: str) -> None:
+        self.storage = Storage.open(place)
+        self.items = Items(self.storage.repository(Item, searchable=[]), self.storage)
         self.articles = Articles(self.storage.repository(Article))
         self.storage.ready()
 

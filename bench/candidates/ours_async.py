@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from entities import Fields, Item
+from entities import Article, Fields, Item
 
 from torematrix.core.storage import (
     AsyncRepository,
@@ -16,10 +15,10 @@ from torematrix.core.storage import (
 )
 
 
-class Items:
-    """The items."""
+class _Kind:
+    """What is the same for both repositories."""
 
-    def __init__(self, repository: AsyncRepository[Item]) -> None:
+    def __init__(self, repository: AsyncRepository[Any]) -> None:
         self.repository = repository
         self.get = repository.get
         self.create = repository.create
@@ -29,11 +28,19 @@ class Items:
         self.bulk_create = repository.bulk_create
         self.bulk_update = repository.bulk_update
 
-    def entity(self, fields: Fields) -> Item:
-        return Item(**fields)
+    def entity(self, fields: Fields) -> Any:
+        return self.repository.entity_class(**fields)
 
-    def edited(self, fields: Fields, changes: Fields) -> Item:
-        return Item(**{**fields, **changes})
+    def edited(self, fields: Fields, changes: Fields) -> Any:
+        return self.repository.entity_class(**{**fields, **changes})
+
+
+class Items(_Kind):
+    """The items."""
+
+    def __init__(self, repository: AsyncRepository[Any], storage: AsyncStorage) -> None:
+        super().__init__(repository)
+        self.storage = storage
 
     async def list(self, status: str) -> list[Item]:
         return await self.repository.list(F("status") == status, sort_by="size")
@@ -56,6 +63,14 @@ class Items:
         page = await self.repository.list(sort_by="created_at", pagination=pagination)
         return page.items, page.next
 
+    async def three(self, asked: tuple[Item, Item]) -> Item:
+        new, edited = asked
+        async with self.storage.transaction():
+            created = await self.repository.create(new)
+            updated: Item = await self.repository.update(edited)
+            await self.repository.delete(created.id)
+        return updated
+
     async def drain(self, _: object = None) -> tuple[int, Item | None]:
         count, last = 0, None
         async for item in self.repository.stream():
@@ -63,16 +78,25 @@ class Items:
         return count, last
 
 
+class Articles(_Kind):
+    """The articles."""
+
+    async def search(self, text: str) -> list[Article]:
+        return (await self.repository.search(text, pagination=Pagination(1, 20))).items
+
+
 class Candidate:
     """The library."""
 
-    def __init__(self, storage: Any) -> None:
+    def __init__(self, storage: AsyncStorage) -> None:
         self.storage = storage
-        self.items = Items(storage.repository(Item, searchable=[]))
+        self.items = Items(storage.repository(Item, searchable=[]), storage)
 
     @classmethod
-    async def open(cls, folder: Path) -> Candidate:
-        candidate = cls(await AsyncStorage.open(f"sqlite:///{folder / 'ours.db'}"))
+    async def open(cls, place: str) -> Candidate:
+        candidate = cls(await AsyncStorage.open(place))
+        if not place.startswith("sqlite:"):  # there nobody else searches, and the data takes time to load
+            candidate.articles = Articles(candidate.storage.repository(Article))
         await candidate.storage.ready()
         return candidate
 

@@ -1,19 +1,18 @@
-"""SQLAlchemy 2's ORM over sqlite3, as its manual recommends, with the quickest form of each call.
+"""SQLAlchemy 2's ORM, as its manual recommends, with the quickest form of each call.
 
 A session an operation, ``expire_on_commit`` off; bulk writes by the unit of work, whose inserts SQLAlchemy batches.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from entities import Fields
-from sqlalchemy import create_engine, delete, event, select
+from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from . import _models as models
-from ._models import Cursor
+from . import _orm_models as models
+from ._orm_models import Cursor
 
 Change = tuple[str, Fields]
 
@@ -98,6 +97,17 @@ class Items(Kind):
         with self._sessions() as session:
             return models.cut(list(session.scalars(models.after(after, limit))), limit)
 
+    def three(self, asked: tuple[Any, Change]) -> Any:
+        new, (entity_id, changes) = asked
+        with self._sessions.begin() as session:
+            session.add(new)
+            entity = session.get_one(self._model, entity_id)
+            for name, value in changes.items():
+                setattr(entity, name, value)
+            session.flush()
+            session.delete(new)
+        return entity
+
     def drain(self, _: object = None) -> tuple[int, Any]:
         count, last = 0, None
         with self._sessions() as session:
@@ -111,22 +121,25 @@ class Items(Kind):
 class Articles(Kind):
     """The articles."""
 
+    def __init__(self, sessions: sessionmaker[Session], model: Any, dialect: str) -> None:
+        super().__init__(sessions, model)
+        self._found = models.searched(dialect)
+
     def search(self, text: str) -> list[Any]:
-        statement, parameters = models.found(text)
+        statement, parameters = self._found(text)
         with self._sessions() as session:
             return list(session.scalars(statement, parameters))
 
 
-class Candidate:
-    """The ORM."""
+class Orm:
+    """The ORM on an engine."""
 
-    def __init__(self, folder: Path) -> None:
-        self.engine = create_engine(f"sqlite:///{folder / 'orm.db'}", **models.serializers())
-        event.listen(self.engine, "connect", models.prepare)
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
         models.Base.metadata.create_all(self.engine)
         sessions = sessionmaker(self.engine, expire_on_commit=False)
         self.items = Items(sessions, models.Item)
-        self.articles = Articles(sessions, models.Article)
+        self.articles = Articles(sessions, models.Article, self.engine.dialect.name)
 
     def close(self) -> None:
         self.engine.dispose()

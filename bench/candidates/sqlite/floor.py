@@ -23,6 +23,7 @@ from torematrix.core.storage.query.relevance import average_length, word_factor
 from torematrix.core.storage.query.text import tokens
 
 from . import _form as form
+from . import path_of
 from ._form import Row
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -166,11 +167,15 @@ class Items(Table):
     def update(self, item: Item) -> Item:
         now = form.now_text()
         with Writing(self.connections.here) as connection:
-            old = _found(connection.execute(self.for_update, (item.id,)).get, item.id)
-            row = form.item_row(item, old[1], old[8], now)
-            changed = _difference(old, row)
-            connection.execute(self.update_of(changed), (*[row[at] for at in changed], old[0]))
+            row = self._replace(connection, item, now)
         return form.item_of(row)
+
+    def _replace(self, connection: apsw.Connection, item: Item, now: str) -> Row:
+        old = _found(connection.execute(self.for_update, (item.id,)).get, item.id)
+        row = form.item_row(item, old[1], old[8], now)
+        changed = _difference(old, row)
+        connection.execute(self.update_of(changed), (*[row[at] for at in changed], old[0]))
+        return row
 
     def delete(self, entity_id: str) -> bool:
         connection = self.connections.here
@@ -218,6 +223,16 @@ class Items(Table):
         for item in self.stream():
             count, last = count + 1, item
         return count, last
+
+    def three(self, asked: tuple[Item, Item]) -> Item:
+        new, edited = asked
+        now = form.now_text()
+        added = form.new_item_row(new, now)
+        with Writing(self.connections.here) as connection:
+            connection.execute(self.insert, added)
+            row = self._replace(connection, edited, now)
+            connection.execute(self.delete_sql, (added[0],))
+        return form.item_of(row)
 
     def bulk_create(self, items: list[Item]) -> list[Item]:
         now = form.now_text()
@@ -363,9 +378,8 @@ def _scorer(factors: list[int], average: int, best: list[tuple[int, int]]) -> Ca
 class Candidate:
     """Everything by hand."""
 
-    def __init__(self, folder: Path) -> None:
-        path = folder / "floor.db"
-        self.connections = Connections(path)
+    def __init__(self, place: str) -> None:
+        self.connections = Connections(path_of(place))
         for statement in form.TABLES + form.SEARCHABLE_TABLES:
             self.connections.here.execute(statement)
         self.items = Items(self.connections)

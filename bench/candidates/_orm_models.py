@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
 
 import msgspec
 from entities import Fields
 from sqlalchemy import (
     DDL,
     JSON,
+    BigInteger,
+    DateTime,
     Dialect,
     Index,
     String,
@@ -21,12 +24,11 @@ from sqlalchemy import (
     text,
     tuple_,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from torematrix.core.storage.face.ids import new_id
 from torematrix.core.storage.query.text import tokens
-
-from . import _form as form
 
 Cursor = tuple[dt.datetime, str]
 
@@ -38,7 +40,7 @@ class Moment(TypeDecorator[dt.datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> str | None:
-        return None if value is None else form.text_of(value)
+        return None if value is None else value.isoformat("T", "microseconds")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> dt.datetime | None:
         return None if value is None else dt.datetime.fromisoformat(value)
@@ -48,8 +50,14 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
+_TIME: Final = Moment().with_variant(DateTime(timezone=True), "postgresql")
+_LIST: Final = JSON().with_variant(JSONB(), "postgresql")
+
+
 class Base(DeclarativeBase):
     """What the mapped classes share."""
+
+    type_annotation_map: ClassVar[dict[Any, Any]] = {int: BigInteger(), dt.datetime: _TIME, list[str]: _LIST}
 
 
 class Item(Base):
@@ -70,13 +78,16 @@ class Item(Base):
     size: Mapped[int]
     score: Mapped[float]
     active: Mapped[bool]
-    tags: Mapped[list[str]] = mapped_column(JSON)
-    created_at: Mapped[dt.datetime] = mapped_column(Moment, default=now)
-    updated_at: Mapped[dt.datetime] = mapped_column(Moment, default=now, onupdate=now)
+    tags: Mapped[list[str]] = mapped_column()
+    created_at: Mapped[dt.datetime] = mapped_column(default=now)
+    updated_at: Mapped[dt.datetime] = mapped_column(default=now, onupdate=now)
 
 
 class Article(Base):
-    """An article; FTS5 indexes its texts with its own tokenizer, kept in step by triggers."""
+    """An article; its texts are indexed by the engine, with a tokenizer and a relevance of its own.
+
+    SQLite has FTS5, kept in step by triggers; PostgreSQL a generated column of lexemes and a GIN index.
+    """
 
     __tablename__ = "articles"
     __table_args__ = (
@@ -89,12 +100,12 @@ class Article(Base):
     title: Mapped[str]
     body: Mapped[str]
     status: Mapped[str]
-    tags: Mapped[list[str]] = mapped_column(JSON)
-    created_at: Mapped[dt.datetime] = mapped_column(Moment, default=now)
-    updated_at: Mapped[dt.datetime] = mapped_column(Moment, default=now, onupdate=now)
+    tags: Mapped[list[str]] = mapped_column()
+    created_at: Mapped[dt.datetime] = mapped_column(default=now)
+    updated_at: Mapped[dt.datetime] = mapped_column(default=now, onupdate=now)
 
 
-_FTS: Final = (
+_FTS5: Final = (
     "CREATE VIRTUAL TABLE articles_fts USING fts5(title, body, content='articles')",
     """CREATE TRIGGER articles_added AFTER INSERT ON articles BEGIN
        INSERT INTO articles_fts(rowid, title, body) VALUES (new.rowid, new.title, new.body); END""",
@@ -106,8 +117,14 @@ _FTS: Final = (
        VALUES ('delete', old.rowid, old.title, old.body);
        INSERT INTO articles_fts(rowid, title, body) VALUES (new.rowid, new.title, new.body); END""",
 )
-for _statement in _FTS:
-    event.listen(Article.__table__, "after_create", DDL(_statement.replace("%", "%%")))
+_LEXEMES: Final = (
+    """ALTER TABLE articles ADD COLUMN words tsvector GENERATED ALWAYS AS (
+       setweight(to_tsvector('simple', title), 'A') || setweight(to_tsvector('simple', body), 'B')) STORED""",
+    "CREATE INDEX ix_article_words ON articles USING gin (words)",
+)
+for _dialect, _statements in (("sqlite", _FTS5), ("postgresql", _LEXEMES)):
+    for _statement in _statements:
+        event.listen(Article.__table__, "after_create", DDL(_statement).execute_if(dialect=_dialect))
 
 
 def listed(status: str) -> Any:
@@ -138,16 +155,28 @@ def removed(model: Any, ids: list[str]) -> Any:
     return delete(model).where(model.id.in_(ids))
 
 
-_FOUND: Final = select(Article).from_statement(
-    text(
-        "SELECT articles.* FROM articles_fts JOIN articles ON articles.rowid = articles_fts.rowid "
-        "WHERE articles_fts MATCH :words ORDER BY bm25(articles_fts, 3, 1) LIMIT 20"
-    )
+_COLUMNS: Final = "articles.id, title, body, status, tags, created_at, updated_at"
+_BY_FTS5: Final = (
+    "FROM articles_fts JOIN articles ON articles.rowid = articles_fts.rowid "
+    "WHERE articles_fts MATCH :words ORDER BY bm25(articles_fts, 3, 1) LIMIT 20"
+)
+_BY_LEXEMES: Final = (
+    "FROM articles, to_tsquery('simple', :words) AS asked WHERE words @@ asked "
+    "ORDER BY ts_rank(words, asked) DESC LIMIT 20"
 )
 
 
-def found(query: str) -> tuple[Any, Fields]:
-    return _FOUND, {"words": " AND ".join(f'"{word}"' for word in tokens(query))}
+def searched(dialect: str) -> Callable[[str], tuple[Any, Fields]]:
+    """What makes the statement and parameters of a search for all the words of a text."""
+    fts5 = dialect == "sqlite"
+    columns = _COLUMNS.replace("title, body", "articles.title, articles.body")
+    statement = select(Article).from_statement(text(f"SELECT {columns} {_BY_FTS5 if fts5 else _BY_LEXEMES}"))
+    joint = " AND " if fts5 else " & "
+
+    def found(query: str) -> tuple[Any, Fields]:
+        return statement, {"words": joint.join(f'"{word}"' if fts5 else word for word in tokens(query))}
+
+    return found
 
 
 def serializers() -> Fields:
@@ -156,12 +185,3 @@ def serializers() -> Fields:
         "json_serializer": lambda value: msgspec.json.encode(value).decode(),
         "json_deserializer": msgspec.json.decode,
     }
-
-
-def prepare(connection: Any, _: object) -> None:
-    """The settings all candidates have."""
-    cursor = connection.cursor()
-    cursor.execute(form.AUTO_VACUUM)
-    for name, value in form.PRAGMAS.items():
-        cursor.execute(f"PRAGMA {name} = {value}")
-    cursor.close()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any, Final
 
 import aiosqlite
@@ -17,6 +16,7 @@ import msgspec
 from entities import Fields, Item
 
 from . import _form as form
+from . import path_of
 from ._form import Row
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -75,13 +75,17 @@ class Items:
         return form.item_of(row)
 
     async def update(self, item: Item) -> Item:
-        row = form.item_row(item, str(item.id), "", form.now_text())
-        values = (*row[1:7], row[8], row[9], item.id)
         async with self._turn:
-            found: Any = await self._writer.execute_fetchall(self._update, values)
+            row = await self._replace(item, form.now_text())
+        return form.item_of(row)
+
+    async def _replace(self, item: Item, now: str) -> Row:
+        row = form.item_row(item, str(item.id), "", now)
+        values = (*row[1:7], row[8], row[9], item.id)
+        found: Any = await self._writer.execute_fetchall(self._update, values)
         if not found:
             raise KeyError(item.id)
-        return form.item_of((*row[:7], found[0][0], *row[8:]))
+        return (*row[:7], found[0][0], *row[8:])
 
     async def delete(self, entity_id: str) -> bool:
         async with self._turn:
@@ -129,6 +133,22 @@ class Items:
         async for item in self.stream():
             count, last = count + 1, item
         return count, last
+
+    async def three(self, asked: tuple[Item, Item]) -> Item:
+        new, edited = asked
+        now = form.now_text()
+        added = form.new_item_row(new, now)
+        async with self._turn:
+            await self._writer.execute_fetchall("BEGIN IMMEDIATE")
+            try:
+                await self._writer.execute_fetchall(self._insert, added)
+                row = await self._replace(edited, now)
+                await self._writer.execute_fetchall(self._delete, (added[0],))
+            except BaseException:
+                await self._writer.rollback()
+                raise
+            await self._writer.commit()
+        return form.item_of(row)
 
     async def bulk_create(self, items: list[Item]) -> list[Item]:
         now = form.now_text()
@@ -184,12 +204,10 @@ class Candidate:
         self.items = Items(reader, writer)
 
     @classmethod
-    async def open(cls, folder: Path) -> Candidate:
+    async def open(cls, place: str) -> Candidate:
         connections = []
         for _ in range(2):
-            connection = await aiosqlite.connect(
-                folder / "floor.db", isolation_level=None, cached_statements=200
-            )
+            connection = await aiosqlite.connect(path_of(place), isolation_level=None, cached_statements=200)
             if not connections:
                 await connection.execute_fetchall(form.AUTO_VACUUM)
             for name, value in form.PRAGMAS.items():

@@ -1,0 +1,1 @@
+"""Who is measured: a class ``Candidate`` in each module."""
