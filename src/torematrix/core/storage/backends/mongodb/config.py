@@ -1,0 +1,101 @@
+"""How a MongoDB deployment is reached."""
+
+from __future__ import annotations
+
+import enum
+import math
+import re
+from typing import Final
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+
+import msgspec
+
+from ...errors import ConfigurationError
+
+__all__ = ["Durability", "MongoDBConfig", "options_from_url"]
+
+_SCHEMES: Final = ("mongodb", "mongodb+srv")
+_DATABASE: Final = re.compile(r"[^/\\. \"$*<>:|?\x00]+")
+_OURS: Final = frozenset(
+    {"database", "pool_size", "pool_timeout", "connect_timeout", "operation_timeout", "durability", "cursor_key"}
+)
+
+
+class Durability(enum.StrEnum):
+    """What survives when a server fails right after a write was acknowledged."""
+
+    DURABLE = "durable"
+    """Every acknowledged write: a majority of the servers have it in their journals."""
+    FAST = "fast"
+    """Acknowledged by one server from memory: a failover, or losing power, may undo the last moments."""
+
+
+class MongoDBConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A database of a MongoDB deployment: a replica set, a sharded cluster, or a standalone server.
+
+    Attributes:
+        connection: the deployment's URI; TLS, authentication and the replica set's name are its parameters.
+        database: the database, made by its first collection.
+        pool_size: connections to each server at most.
+        pool_timeout: seconds to wait for one of them, then UnavailableError.
+        connect_timeout: seconds to find a server that can serve an operation, then UnavailableError.
+        operation_timeout: seconds an operation may take, on the server too, then UnavailableError.
+        durability: durable unless a faster setting is chosen.
+        cursor_key: signs cursors, at least 32 bytes; None keeps one in the database.
+    """
+
+    connection: str = "mongodb://localhost:27017"
+    database: str = "torematrix"
+    pool_size: int = 20
+    pool_timeout: float = 10.0
+    connect_timeout: float = 10.0
+    operation_timeout: float = 30.0
+    durability: Durability = Durability.DURABLE
+    cursor_key: bytes | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            scheme = urlsplit(self.connection).scheme
+        except ValueError:
+            scheme = ""
+        if scheme not in _SCHEMES or "://" not in self.connection:
+            raise ConfigurationError(
+                "connection is a URI such as mongodb://host:27017/?replicaSet=name or mongodb+srv://host"
+            )
+        # The server's own limits; on Windows it allows fewer characters, and those are refused everywhere.
+        if not _DATABASE.fullmatch(self.database) or len(self.database.encode()) > 63:
+            raise ConfigurationError(
+                'database is a name of at most 63 bytes, without / \\ . " $ * < > : | ? and blanks'
+            )
+        if self.pool_size < 1:
+            raise ConfigurationError("pool_size is at least 1")
+        for name in ("pool_timeout", "connect_timeout", "operation_timeout"):
+            seconds: float = getattr(self, name)
+            if not (math.isfinite(seconds) and 0 < seconds <= 86_400):
+                raise ConfigurationError(f"{name} is in seconds, above 0 and at most 86,400")
+        if self.cursor_key is not None and len(self.cursor_key) < 32:
+            raise ConfigurationError("cursor_key has at least 32 bytes")
+
+    def __repr__(self) -> str:
+        # The host alone: the rest of a URI may hold secrets.
+        host = urlsplit(self.connection).netloc.rpartition("@")[2]
+        return f"MongoDBConfig(host={host!r}, database={self.database!r}, durability={self.durability.value!r})"
+
+
+def options_from_url(url: str) -> dict[str, object]:
+    """The options of a URL: ``mongodb://user:password@h1,h2/app?replicaSet=rs0&pool_size=5``.
+
+    The path is the database. Parameters that are options of ours become those; all others stay in the URI.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ConfigurationError("the URL is not one of a MongoDB deployment") from None
+    given = parse_qsl(parts.query, keep_blank_values=True)
+    options: dict[str, object] = {name: value for name, value in given if name in _OURS}
+    rest = urlencode([(name, value) for name, value in given if name not in _OURS])
+    path = unquote(parts.path.strip("/"))
+    if path:
+        options.setdefault("database", path)
+    options["connection"] = urlunsplit((parts.scheme, parts.netloc, parts.path or "/", rest, ""))
+    return options

@@ -1,0 +1,159 @@
+"""Rows as documents, and documents as rows.
+
+A document is what somebody who looks at the database expects: ``_id``, and each field under its own key, null where it
+is None. Every declared field is always there, so that null and missing never differ in a sort. Dicts inside are stored
+with sorted keys, at every level, because MongoDB calls two dicts equal only where their keys come in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from operator import itemgetter
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from ...model.codec import Row
+from ...model.kinds import Canonical, Kind, order_key
+from ...model.schema import Schema
+from ...model.shapes import escape_key
+from .names import ID, KEYS, OWN, stored_key, unstored_key
+from .places import Places
+
+__all__ = ["Document", "DocumentForm", "readable", "sorted_value"]
+
+Document: TypeAlias = dict[str, Any]
+
+sorted_value: Final[Callable[[Any], Any]] = partial(msgspec.to_builtins, order="sorted")
+"""The same canonical value, its dicts with sorted keys; it shares nothing with the one given."""
+
+
+def readable(text: Canonical) -> Canonical:
+    """The part of an ordered text that a person reads."""
+    return None if text is None else str(text).partition(" ")[2]
+
+
+class DocumentForm:
+    """The two functions between the rows of a schema and the documents of its collection.
+
+    Attributes:
+        keys: the stored keys of the columns, in the order of a row, ``_id`` first.
+        row: the row of a document.
+        document: the document of a row.
+    """
+
+    def __init__(self, schema: Schema, places: Places) -> None:
+        self._schema = schema
+        self._places = places
+        self.keys = (ID, *(stored_key(field.key) for field in schema.columns[1:]))
+        self._ordered = tuple(
+            (at, key, places.keyed[field.key,].name)
+            for at, (key, field) in enumerate(zip(self.keys, schema.columns, strict=True))
+            if (field.key,) in places.keyed
+        )
+        # A field that an older version of the class left out reads as what it would have been given.
+        self._absent = tuple(
+            field.default if field.has_default and not field.nullable else None for field in schema.columns
+        )
+        self._plain = itemgetter(*self.keys) if len(self.keys) > 1 else lambda document: (document[ID],)
+        self._fields = tuple((field.key, stored_key(field.key)) for field in schema.documents)
+        self._taken = OWN.union(self.keys)
+        self.row: Callable[[Document], Row] = self._columns
+        if schema.has_document:
+            self.row = self._row_with_extras if schema.extras else self._row
+
+    def _columns(self, document: Document) -> Row:
+        try:
+            values: Row = self._plain(document)
+        except KeyError:
+            values = tuple(
+                document.get(key, absent) for key, absent in zip(self.keys, self._absent, strict=True)
+            )
+        if not self._ordered:
+            return values
+        joined = list(values)
+        held: Document = document.get(KEYS, {})
+        for at, _, name in self._ordered:
+            key = held.get(name)
+            if joined[at] is not None and key is not None:
+                joined[at] = f"{key} {joined[at]}"
+        return tuple(joined)
+
+    def _row(self, document: Document) -> Row:
+        part = {key: document[stored] for key, stored in self._fields if stored in document}
+        return (*self._columns(document), part)
+
+    def _row_with_extras(self, document: Document) -> Row:
+        taken = self._taken
+        part = {unstored_key(key): value for key, value in document.items() if key not in taken}
+        return (*self._columns(document), part)
+
+    def document(self, row: Row) -> Document:
+        """The document that stores a row."""
+        document = dict(zip(self.keys, row, strict=False))
+        if self._schema.has_document:
+            part = row[-1]
+            if part:
+                document.update(
+                    {stored_key(key): value for key, value in sorted_value(part).items()}
+                    if "_id" in part
+                    else sorted_value(part)
+                )
+        for _, key, _ in self._ordered:
+            document[key] = readable(document[key])
+        if self._places.keyed:
+            document[KEYS] = self.keys_of(row)
+        return document
+
+    def keys_of(self, row: Row) -> dict[str, Canonical]:
+        """What ``%k`` holds for a row."""
+        schema = self._schema
+        by_top: dict[str, Canonical] = dict(row[-1]) if schema.has_document else {}
+        for field, value in zip(schema.columns, row, strict=False):
+            by_top[field.key] = value
+        return {keyed.name: keyed.of_value(by_top.get(keyed.top)) for keyed in self._places.keyed.values()}
+
+    def assignments(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """A document as what ``$set`` takes: all but the id, and the members of ``%k`` one by one.
+
+        What another version of the class keeps beside them stays as it is.
+        """
+        sets = {key: value for key, value in document.items() if key not in (ID, KEYS)}
+        for name, value in document.get(KEYS, {}).items():
+            sets[f"{KEYS}.{name}"] = value
+        return sets
+
+    def changes(self, values: Mapping[str, Canonical]) -> dict[str, Any]:
+        """What ``$set`` takes to replace these fields, given by their percent-escaped keys."""
+        sets: dict[str, Any] = {stored_key(key): sorted_value(value) for key, value in values.items()}
+        for _, key, _ in self._ordered:
+            if key in sets:
+                sets[key] = readable(sets[key])
+        for keyed in self._places.keyed.values():
+            if keyed.top in values:
+                sets[keyed.path] = keyed.of_value(values[keyed.top])
+        return sets
+
+
+def defaults_of(description: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
+    """What new documents hold of scalar fields that the class at hand does not know and another version does.
+
+    An engine with columns has such defaults in its tables. As ``assignments`` gives them.
+    """
+    sets: dict[str, Any] = {}
+    fields: Mapping[str, Any] = description["fields"]
+    for name, field in fields.items():
+        if name in schema.by_name or "column" not in field or "default" not in field:
+            continue
+        key, value = stored_key(escape_key(name)), field["default"]
+        if field["shape"] in (Kind.DECIMAL.value, Kind.BIGINT.value) and value is not None:
+            sets[f"{KEYS}.{key}"] = order_key(value)
+            value = readable(value)
+        sets[key] = value
+    return sets
+
+
+def rows_of(form: DocumentForm, documents: Sequence[Document]) -> list[Row]:
+    """The rows of documents."""
+    return list(map(form.row, documents))
