@@ -50,10 +50,10 @@ def read_config_file(path: str, section: str | None) -> dict[str, Any]:
     if not isinstance(at, dict):
         where = f" has no table {section!r}" if section else " does not hold a table of options"
         raise ConfigurationError(f"{path!r}{where}")
-    table = cast("dict[Any, Any]", at)
+    table = cast("dict[object, Any]", at)
     if not all(isinstance(key, str) for key in table):
         raise ConfigurationError(f"{path!r}: an option's name is text")
-    return table
+    return cast("dict[str, Any]", table)
 
 
 def _text_of(path: str) -> str:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
-import msgspec
-
+from ...core.configuration import Configuration
 from ...errors import ConfigurationError
 
 __all__ = ["MemoryConfig"]
 
 
-class MemoryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MemoryConfig(Configuration, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A database of dicts, gone when closed.
 
     Attributes:
         busy_timeout: seconds to wait for another's transaction, then UnavailableError.
         cursor_key: signs cursors, at least 32 bytes; None makes one up.
     """
+
+    shown: ClassVar[tuple[str, ...]] = ("busy_timeout",)
 
     busy_timeout: float = 5.0
     cursor_key: bytes | None = None
@@ -32,6 +34,3 @@ class MemoryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     def is_memory(self) -> bool:
         """Whether the database lives in memory and vanishes when closed: always."""
         return True
-
-    def __repr__(self) -> str:
-        return f"MemoryConfig(busy_timeout={self.busy_timeout!r})"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import enum
 import math
+from typing import ClassVar
 
-import msgspec
-
+from ...core.configuration import Configuration
 from ...errors import ConfigurationError
 
 __all__ = ["MEMORY", "Durability", "SQLiteConfig"]
@@ -23,7 +23,7 @@ class Durability(enum.StrEnum):
     """Everything but the last moments: the database is never damaged, recent commits may be undone together."""
 
 
-class SQLiteConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SQLiteConfig(Configuration, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A SQLite database.
 
     Attributes:
@@ -38,6 +38,8 @@ class SQLiteConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         backup_interval: seconds between automatic backups.
         backup_keep: how many automatic backups are kept.
     """
+
+    shown: ClassVar[tuple[str, ...]] = ("database_path", "durability")
 
     database_path: str = MEMORY
     durability: Durability = Durability.DURABLE
@@ -71,6 +73,3 @@ class SQLiteConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     def is_memory(self) -> bool:
         """Whether the database lives in memory and vanishes when closed."""
         return self.database_path == MEMORY
-
-    def __repr__(self) -> str:
-        return f"SQLiteConfig(database_path={self.database_path!r}, durability={self.durability.value!r})"
