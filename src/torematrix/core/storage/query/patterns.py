@@ -14,18 +14,22 @@ import msgspec
 
 from ..errors import InvalidEntityError, InvalidQueryError
 from ..model.kinds import check_text
-from .folding import simple_fold
+from ._regex_render import ARE, render
+from ._regex_tree import ALL, Anchor, Anchors, Chars, Node, Repeat, char_set, seq
+from .folding import fold_class, simple_fold
 
 __all__ = [
     "MAX_PATTERN_BYTES",
     "LikePattern",
     "Segment",
     "check_query_text",
+    "folded_regex",
     "like_matcher",
     "literal_prefix",
     "longest_literals",
     "parse_like",
     "to_glob",
+    "to_like",
 ]
 
 # PCRE, inside MongoDB, refuses compiled patterns not far above this.
@@ -131,6 +135,41 @@ def to_glob(pattern: LikePattern) -> str:
     if not pattern.segments:
         return "" if pattern.from_start else "*"
     return f"{'' if pattern.from_start else '*'}{between}{'' if pattern.to_end else '*'}"
+
+
+_LIKE_ESCAPES: Final = str.maketrans({"%": "\\%", "_": "\\_", "\\": "\\\\"})
+
+
+def to_like(pattern: LikePattern) -> str:
+    """The pattern for a LIKE whose escape is the backslash."""
+    between = "%".join(
+        "".join(part.translate(_LIKE_ESCAPES) if isinstance(part, str) else "_" * part for part in segment)
+        for segment in pattern.segments
+    )
+    if not pattern.segments:
+        return "" if pattern.from_start else "%"
+    return f"{'' if pattern.from_start else '%'}{between}{'' if pattern.to_end else '%'}"
+
+
+_MAX_COUNT: Final = 255  # of a repeat in PostgreSQL
+
+
+def folded_regex(pattern: LikePattern) -> str:
+    """The pattern under simple case folding, as an expression that PostgreSQL searches for: every case written out."""
+    nodes: list[Node] = [Anchor(Anchors.START)] if pattern.from_start else []
+    for number, segment in enumerate(pattern.segments):
+        if number:
+            nodes.append(Repeat(Chars(ALL), 0, None))
+        for part in segment:
+            if isinstance(part, str):
+                alike = (fold_class(character) for character in part)
+                nodes.extend(Chars(char_set((ord(one), ord(one)) for one in members)) for members in alike)
+            else:
+                counts = [_MAX_COUNT] * (part // _MAX_COUNT) + [part % _MAX_COUNT]
+                nodes.extend(Repeat(Chars(ALL), count, count) for count in counts if count)
+    if pattern.to_end:
+        nodes.append(Anchor(Anchors.END))
+    return render(seq(nodes), ARE)
 
 
 # ------------------------------------------------------------------------------------------------ matching

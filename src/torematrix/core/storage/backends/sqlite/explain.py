@@ -29,7 +29,7 @@ __all__ = ["explain"]
 def explain(connection: apsw.Connection, operation: Operation | Scan) -> Explanation:
     """The statements of an operation and the plan of the ones that look for rows."""
     plan: TablePlan = operation.collection.plan
-    sql = Sql(emulated=[])
+    sql = Sql()
     statements = _statements(operation, plan, sql)
     steps: list[str] = []
     for text, parameters in statements:

@@ -1,0 +1,41 @@
+"""Running one statement on a connection, as everything in this backend does it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from psycopg import AsyncRawCursor
+
+from .connection import AsyncLink
+
+__all__ = ["execute", "fetch"]
+
+_LARGE: Final = 10_000
+"""Results of more rows are not kept by the connection's cursor."""
+
+
+async def execute(
+    connection: AsyncLink, statement: str, parameters: Sequence[Any] = ()
+) -> AsyncRawCursor[tuple[Any, ...]]:
+    """The cursor with the statement's result; placeholders are ``$1``, ``$2`` and so on.
+
+    It is the connection's one cursor: take what it gives (``fetchall``) before the next statement runs on the same
+    connection. What runs again and again is prepared by psycopg.
+    """
+    cursor = connection.kept
+    # psycopg wants a literal string here, against injection; statements are made by the compiler, values are bound.
+    await cursor.execute(statement, parameters or None)  # type: ignore[call-overload]
+    return cursor
+
+
+async def fetch(
+    connection: AsyncLink, statement: str, parameters: Sequence[Any] = ()
+) -> list[tuple[Any, ...]]:
+    """All rows of a statement's result."""
+    cursor = connection.kept
+    await cursor.execute(statement, parameters or None)  # type: ignore[call-overload]
+    rows = await cursor.fetchall()
+    if len(rows) > _LARGE:
+        connection.forget()
+    return rows
