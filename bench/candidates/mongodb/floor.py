@@ -1,0 +1,147 @@
+"""The floor of the synchronous rows: PyMongo by hand, as somebody would ship it who knows it well.
+
+One client with its pool; commands where they are quicker than the helpers; everything of several documents in a
+transaction, so that it happens or does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pymongo
+from entities import Fields, Item
+from pymongo import MongoClient, WriteConcern
+from pymongo.client_session import ClientSession
+from pymongo.read_concern import ReadConcern
+
+from . import _form as form
+from ._form import Document
+
+
+class Items:
+    """The items."""
+
+    def __init__(self, client: MongoClient[Document]) -> None:
+        self._client = client
+        self._database = client.get_default_database()
+        self._command: Any = self._database.command
+        self._collection = self._database.get_collection(
+            "items", read_concern=ReadConcern("majority"), write_concern=WriteConcern("majority")
+        )
+
+    def entity(self, fields: Fields) -> Item:
+        return Item(**fields)
+
+    def edited(self, fields: Fields, changes: Fields) -> Item:
+        return Item(**{**fields, **changes})
+
+    def _write(self, command: Document, session: ClientSession | None = None) -> Document:
+        if session is None:
+            command["writeConcern"] = form.WRITE
+        return form.checked(self._command(command, session=session))
+
+    def get(self, entity_id: str) -> Item | None:
+        found = form.batch(self._command(form.get(entity_id)))
+        return form.item_of(found[0]) if found else None
+
+    def create(self, item: Item) -> Item:
+        moment, now = form.now()
+        document = form.new_document(item, now)
+        self._write(form.insert(document))
+        return form.created(item, document, moment)
+
+    def update(self, item: Item) -> Item:
+        moment, now = form.now()
+        found = self._write(form.replace(item, now))["value"]
+        if found is None:
+            raise KeyError(item.id)
+        return form.updated(item, found["created_at"], moment)
+
+    def delete(self, entity_id: str) -> bool:
+        return self._write(form.delete(entity_id))["n"] > 0  # type: ignore[no-any-return]
+
+    def delete_many(self, ids: list[str]) -> None:
+        self._write(form.delete_many(ids))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[ClientSession]:
+        options = form.TRANSACTION
+        with (
+            self._client.start_session(default_transaction_options=options) as session,
+            session.start_transaction(),
+        ):
+            yield session
+
+    def three(self, asked: tuple[Item, Item]) -> Item:
+        new, edited = asked
+        moment, now = form.now()
+        document = form.new_document(new, now)
+        with self._transaction() as session:
+            self._write(form.insert(document), session)
+            found = self._write(form.replace(edited, now), session)["value"]
+            if found is None:
+                raise KeyError(edited.id)
+            self._write(form.delete(document["_id"]), session)
+        return form.updated(edited, found["created_at"], moment)
+
+    def list(self, status: str) -> list[Item]:
+        return [form.item_of(document) for document in form.batch(self._command(form.listed(status)))]
+
+    def page(self, asked: tuple[str, int]) -> tuple[list[Item], int]:
+        found = form.batch(self._command(form.page(*asked)))
+        return [form.item_of(document) for document in found], self.count_indexed(asked[0])
+
+    def count_indexed(self, status: str) -> int:
+        return self._command(form.count({"status": status}))["n"]  # type: ignore[no-any-return]
+
+    def count_scanned(self, least: int) -> int:
+        return self._command(form.count({"size": {"$gte": least}}))["n"]  # type: ignore[no-any-return]
+
+    def cursor_page(self, after: str | None, limit: int = 50) -> tuple[list[Item], str | None]:
+        return form.cut(form.batch(self._command(form.cursor_page(after, limit))), limit)
+
+    def stream(self) -> Iterator[Item]:
+        with self._collection.find(sort=[("_id", 1)], batch_size=form.BATCH) as cursor:
+            for document in cursor:
+                yield form.item_of(document)
+
+    def drain(self, _: object = None) -> tuple[int, Item | None]:
+        count, last = 0, None
+        for item in self.stream():
+            count, last = count + 1, item
+        return count, last
+
+    def bulk_create(self, items: list[Item]) -> list[Item]:
+        moment, now = form.now()
+        documents = [form.new_document(item, now) for item in items]
+        with self._transaction() as session:
+            self._collection.insert_many(documents, session=session)
+        return [form.created(item, document, moment) for item, document in zip(items, documents, strict=True)]
+
+    def bulk_update(self, items: list[Item]) -> list[Item]:
+        moment, now = form.now()
+        command = form.replace_many(items, now)
+        with self._transaction() as session:
+            times = form.created_times([item.id for item in items])
+            created = {
+                document["_id"]: document["created_at"]
+                for document in form.batch(self._command(times, session=session))
+            }
+            if len(created) != len(items):
+                raise KeyError(next(item.id for item in items if item.id not in created))
+            self._write(command, session)
+        return [form.updated(item, created[item.id], moment) for item in items]
+
+
+class Candidate:
+    """Everything by hand."""
+
+    def __init__(self, place: str) -> None:
+        self.client: MongoClient[Document] = pymongo.MongoClient(place)
+        self.client.get_default_database().command(form.indexes())
+        self.items = Items(self.client)
+
+    def close(self) -> None:
+        self.client.close()

@@ -1,0 +1,147 @@
+"""The floor of the asynchronous rows: PyMongo's AsyncMongoClient by hand, otherwise as the synchronous one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from entities import Fields, Item
+from pymongo import AsyncMongoClient, WriteConcern
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.read_concern import ReadConcern
+
+from . import _form as form
+from ._form import Document
+
+
+class Items:
+    """The items."""
+
+    def __init__(self, client: AsyncMongoClient[Document]) -> None:
+        self._client = client
+        self._database = client.get_default_database()
+        self._command: Any = self._database.command
+        self._collection = self._database.get_collection(
+            "items", read_concern=ReadConcern("majority"), write_concern=WriteConcern("majority")
+        )
+
+    def entity(self, fields: Fields) -> Item:
+        return Item(**fields)
+
+    def edited(self, fields: Fields, changes: Fields) -> Item:
+        return Item(**{**fields, **changes})
+
+    async def _write(self, command: Document, session: AsyncClientSession | None = None) -> Document:
+        if session is None:
+            command["writeConcern"] = form.WRITE
+        return form.checked(await self._command(command, session=session))
+
+    async def get(self, entity_id: str) -> Item | None:
+        found = form.batch(await self._command(form.get(entity_id)))
+        return form.item_of(found[0]) if found else None
+
+    async def create(self, item: Item) -> Item:
+        moment, now = form.now()
+        document = form.new_document(item, now)
+        await self._write(form.insert(document))
+        return form.created(item, document, moment)
+
+    async def update(self, item: Item) -> Item:
+        moment, now = form.now()
+        found = (await self._write(form.replace(item, now)))["value"]
+        if found is None:
+            raise KeyError(item.id)
+        return form.updated(item, found["created_at"], moment)
+
+    async def delete(self, entity_id: str) -> bool:
+        return (await self._write(form.delete(entity_id)))["n"] > 0  # type: ignore[no-any-return]
+
+    async def delete_many(self, ids: list[str]) -> None:
+        await self._write(form.delete_many(ids))
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncClientSession]:
+        options = form.TRANSACTION
+        async with (
+            self._client.start_session(default_transaction_options=options) as session,
+            await session.start_transaction(),
+        ):
+            yield session
+
+    async def three(self, asked: tuple[Item, Item]) -> Item:
+        new, edited = asked
+        moment, now = form.now()
+        document = form.new_document(new, now)
+        async with self._transaction() as session:
+            await self._write(form.insert(document), session)
+            found = (await self._write(form.replace(edited, now), session))["value"]
+            if found is None:
+                raise KeyError(edited.id)
+            await self._write(form.delete(document["_id"]), session)
+        return form.updated(edited, found["created_at"], moment)
+
+    async def list(self, status: str) -> list[Item]:
+        return [form.item_of(document) for document in form.batch(await self._command(form.listed(status)))]
+
+    async def page(self, asked: tuple[str, int]) -> tuple[list[Item], int]:
+        found = form.batch(await self._command(form.page(*asked)))
+        return [form.item_of(document) for document in found], await self.count_indexed(asked[0])
+
+    async def count_indexed(self, status: str) -> int:
+        return (await self._command(form.count({"status": status})))["n"]  # type: ignore[no-any-return]
+
+    async def count_scanned(self, least: int) -> int:
+        return (await self._command(form.count({"size": {"$gte": least}})))["n"]  # type: ignore[no-any-return]
+
+    async def cursor_page(self, after: str | None, limit: int = 50) -> tuple[list[Item], str | None]:
+        return form.cut(form.batch(await self._command(form.cursor_page(after, limit))), limit)
+
+    async def stream(self) -> AsyncIterator[Item]:
+        async with self._collection.find(sort=[("_id", 1)], batch_size=form.BATCH) as cursor:
+            async for document in cursor:
+                yield form.item_of(document)
+
+    async def drain(self, _: object = None) -> tuple[int, Item | None]:
+        count, last = 0, None
+        async for item in self.stream():
+            count, last = count + 1, item
+        return count, last
+
+    async def bulk_create(self, items: list[Item]) -> list[Item]:
+        moment, now = form.now()
+        documents = [form.new_document(item, now) for item in items]
+        async with self._transaction() as session:
+            await self._collection.insert_many(documents, session=session)
+        return [form.created(item, document, moment) for item, document in zip(items, documents, strict=True)]
+
+    async def bulk_update(self, items: list[Item]) -> list[Item]:
+        moment, now = form.now()
+        command = form.replace_many(items, now)
+        async with self._transaction() as session:
+            times = form.created_times([item.id for item in items])
+            created = {
+                document["_id"]: document["created_at"]
+                for document in form.batch(await self._command(times, session=session))
+            }
+            if len(created) != len(items):
+                raise KeyError(next(item.id for item in items if item.id not in created))
+            await self._write(command, session)
+        return [form.updated(item, created[item.id], moment) for item in items]
+
+
+class Candidate:
+    """Everything by hand."""
+
+    def __init__(self, client: AsyncMongoClient[Document]) -> None:
+        self.client = client
+        self.items = Items(client)
+
+    @classmethod
+    async def open(cls, place: str) -> Candidate:
+        client: AsyncMongoClient[Document] = AsyncMongoClient(place)
+        await client.get_default_database().command(form.indexes())
+        return cls(client)
+
+    async def close(self) -> None:
+        await self.client.close()
