@@ -46,7 +46,8 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
         extra: the extra of this library that brings its client library; "" where it comes by itself.
         schemes: further schemes of its URLs, beside its name.
         path_option: the option that a URL's path gives, or None where the whole URL is meant for ``url_options``.
-        url_options: turns a URL into options, all of them, as "module:function", where a path is not enough.
+        url_options: turns a URL into options, as "module:function", where a path is not enough.
+        url_query: whether ``?name=value`` in a URL gives options; False where ``url_options`` sees to the query too.
         env: environment variables by option.
         env_prefix: what the variables of all other options begin with, before the option's name in capitals; "" where
             they have none.
@@ -60,6 +61,7 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     schemes: tuple[str, ...] = ()
     path_option: str | None = None
     url_options: str | None = None
+    url_query: bool = True
     env: dict[str, str] = {}
     env_prefix: str = ""
 
@@ -94,6 +96,7 @@ _backends: Final[dict[str, Backend]] = {
         extra="mongodb",
         schemes=("mongodb+srv",),
         url_options=f"{_PACKAGE}.mongodb.config:options_from_url",
+        url_query=False,
         env_prefix="TOREMATRIX_MONGODB_",
     ),
     "memory": Backend(

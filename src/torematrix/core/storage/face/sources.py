@@ -144,12 +144,13 @@ def options_of_url(url: object) -> tuple[Backend, dict[str, object]]:
         parts = urlsplit(url)
     except ValueError:  # whose text may hold the user and the password
         raise ConfigurationError("the storage URL cannot be read: its host is malformed") from None
+    _unquoted(url)
     backend = backend_of_scheme(parts.scheme)
     if parts.fragment or "#" in url:
         raise ConfigurationError("a storage URL has no '#': write %23 where one belongs to a value")
+    given = _query_options(parts.query) if backend.url_query else {}
     if backend.url_options is not None:
-        return backend, _options_of_server(backend, backend.url_options, url, parts)
-    given = _query_options(parts.query)
+        return backend, {**_options_of_server(backend, backend.url_options, url, parts), **given}
     if backend.path_option is not None:
         if parts.netloc and parts.netloc != ":memory:":
             raise ConfigurationError(

@@ -5,11 +5,10 @@ from __future__ import annotations
 import enum
 import math
 import re
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
-import msgspec
-
+from ...core.configuration import Configuration
 from ...errors import ConfigurationError
 
 __all__ = ["Durability", "MongoDBConfig", "options_from_url"]
@@ -17,7 +16,15 @@ __all__ = ["Durability", "MongoDBConfig", "options_from_url"]
 _SCHEMES: Final = ("mongodb", "mongodb+srv")
 _DATABASE: Final = re.compile(r"[^/\\. \"$*<>:|?\x00]+")
 _OURS: Final = frozenset(
-    {"database", "pool_size", "pool_timeout", "connect_timeout", "operation_timeout", "durability", "cursor_key"}
+    {
+        "database",
+        "pool_size",
+        "pool_timeout",
+        "connect_timeout",
+        "operation_timeout",
+        "durability",
+        "cursor_key",
+    }
 )
 
 
@@ -30,7 +37,7 @@ class Durability(enum.StrEnum):
     """Acknowledged by one server from memory: a failover, or losing power, may undo the last moments."""
 
 
-class MongoDBConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MongoDBConfig(Configuration, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A database of a MongoDB deployment: a replica set, a sharded cluster, or a standalone server.
 
     Attributes:
@@ -43,6 +50,8 @@ class MongoDBConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         durability: durable unless a faster setting is chosen.
         cursor_key: signs cursors, at least 32 bytes; None keeps one in the database.
     """
+
+    shown: ClassVar[tuple[str, ...]] = ("host", "database", "durability")
 
     connection: str = "mongodb://localhost:27017"
     database: str = "torematrix"
@@ -76,10 +85,10 @@ class MongoDBConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         if self.cursor_key is not None and len(self.cursor_key) < 32:
             raise ConfigurationError("cursor_key has at least 32 bytes")
 
-    def __repr__(self) -> str:
-        # The host alone: the rest of a URI may hold secrets.
-        host = urlsplit(self.connection).netloc.rpartition("@")[2]
-        return f"MongoDBConfig(host={host!r}, database={self.database!r}, durability={self.durability.value!r})"
+    @property
+    def host(self) -> str:
+        """The servers alone: the rest of a URI may hold secrets."""
+        return urlsplit(self.connection).netloc.rpartition("@")[2]
 
 
 def options_from_url(url: str) -> dict[str, object]:
