@@ -1,144 +1,167 @@
 #!/usr/bin/env python3
-"""Compares a backend with the reference on any number of random questions and programs.
+"""Compares every engine with the reference on random programs.
 
-    make fuzz                                       a minute of it
-    make fuzz ARGS="--questions 100000 --programs 2000"
-    make fuzz ARGS="--resume fuzz.json --questions 1000000"     goes on where it was stopped
-    make fuzz ARGS="--url sqlite:///:memory:"
+    make fuzz                                                    2,000 programs on all engines
+    make fuzz ARGS="--programs 100000 --resume var/fuzz.json"    many; goes on where it was stopped
+    make fuzz ARGS="--engines sqlite,mongodb"                    some of the engines
+    make fuzz ARGS="--url postgresql=postgresql://u@h/db"        an engine on a server that runs already
+    make fuzz ARGS="--plant null-logic"                          with a fault planted, which it has to find
+    make fuzz ARGS="--resume var/fuzz.json --show"               what a run has shown so far
 
-A question is a random filter and sort over 400 adversarial entities and 400 free-form documents; a program is forty
-random steps of writes, reads, pages, searches, aggregates and transactions. Everything follows from the seeds, so what
-differs is found again by its number. Differences are shrunk, printed, and kept in the folder ``fuzz-failures``.
+A program stores some entities and then takes about ten steps: writes, bulk writes with failures, questions, pages,
+searches, aggregates, streams and nested transactions. It runs on each engine, in the blocking or the waiting colour,
+and every result and every error must be as in the reference. A number is a program, the same everywhere. What differs
+is made as small as possible and kept in tests/fuzz/regressions, where a test runs it again on all engines.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import multiprocessing
+import contextlib
+import re
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from torematrix.core.storage import Storage
-from torematrix.core.storage.testing.fuzz.filters import DifferenceError, FilterFuzz
-from torematrix.core.storage.testing.fuzz.programs import ProgramFuzz
+from torematrix.core.storage.testing.fuzz.engines import SQLITE, Engine, engine_of
+from torematrix.core.storage.testing.fuzz.faults import FAULTS
+from torematrix.core.storage.testing.fuzz.runs import CHUNK, Found, State, run_programs
+from torematrix.core.storage.testing.servers.home import Home
+from torematrix.core.storage.testing.servers.shared import SharedServers
 
-QUESTIONS_PER_EPOCH = 1_000
-PROGRAMS_PER_EPOCH = 50
-Task = tuple[str, int, int, str]
-Outcome = tuple[str, int, list[str]]
-
-
-def _subject(url: str, folder: str) -> Storage:
-    options: dict[str, Any] = (
-        {"durability": "fast"} if url.startswith("sqlite:///") and ":memory:" not in url else {}
-    )
-    return Storage.open(url.replace("{folder}", folder), **options)
+REGRESSIONS = Path(__file__).resolve().parent.parent / "tests" / "fuzz" / "regressions"
+SERVED = ("postgresql", "postgresql_icu", "mongodb", "mongodb_standalone")
 
 
-def run_epoch(task: Task) -> Outcome:
-    """Run one epoch in a process of its own; its kind, how much was run, and what differed."""
-    kind, epoch, amount, url = task
-    differences: list[str] = []
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Storage.open("memory://") as reference,
-        _subject(url, folder) as subject,
-    ):
-        if kind == "questions":
-            filters = FilterFuzz(reference, subject, epoch, entities=400)
-            run: Callable[[int], None] = filters.run
-            numbers = range(amount)
+def _engines(names: Sequence[str], urls: dict[str, str], stack: contextlib.ExitStack) -> list[Engine]:
+    """The engines of these names; servers that no URL was given for are started, and end with the stack."""
+    missing = [name for name in names if name in SERVED and name not in urls]
+    if missing:
+        servers = stack.enter_context(contextlib.closing(SharedServers(Home.make())))
+        for name in missing:
+            if name.startswith("postgresql"):
+                addresses = servers.postgresql()
+                urls[name] = addresses.icu_url if name == "postgresql_icu" else addresses.url
+            else:
+                urls[name] = servers.mongodb() if name == "mongodb" else servers.mongodb_standalone()
+    known = {"sqlite": SQLITE}
+    return [
+        known.get(name) or engine_of(name, urls[name], single=name == "mongodb_standalone") for name in names
+    ]
+
+
+def _keep(found: Found, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"[^a-z0-9]+", "_", f"{found.engine} {found.kind} {found.number}".lower())
+    path = folder / f"{name}.json"
+    path.write_text(found.text(), encoding="utf-8")
+    return path
+
+
+def _report(state: State, console: Console) -> None:
+    """What has happened: how often each method gave something, nothing, or an error."""
+    rows: dict[str, list[str]] = defaultdict(list)
+    engines: list[str] = []
+    for what, count in sorted(state.counts.items()):
+        subject, _, result = what.partition(": ")
+        if result:
+            rows[subject].append(f"{result} {count:,}")
         else:
-            programs = ProgramFuzz(reference, subject)
-            run = programs.run
-            numbers = range(epoch * PROGRAMS_PER_EPOCH, epoch * PROGRAMS_PER_EPOCH + amount)
-        for number in numbers:
-            try:
-                run(number)
-            except DifferenceError as difference:
-                differences.append(str(difference))
-                if len(differences) == 5:
-                    break
-    return kind, amount, differences
+            engines.append(f"{what} {count:,}")
+    for subject, results in rows.items():
+        console.print(f"{subject}: {', '.join(results)}", markup=False, highlight=False, soft_wrap=True)
+    console.print("; ".join(engines), markup=False, highlight=False, soft_wrap=True)
+    speed = state.done / state.seconds if state.seconds else 0.0
+    console.print(
+        f"{state.done:,} programs from {state.first:,} on in {state.seconds:,.0f} s ({speed:.1f} a second): "
+        f"{len(state.differences)} differences"
+    )
 
 
-def _tasks(kind: str, start: int, total: int, size: int, url: str) -> Iterator[Task]:
-    epoch = start
-    while total > 0:
-        yield kind, epoch, min(size, total), url
-        total -= size
-        epoch += 1
-
-
-def main() -> int:
-    """The exit code: 0 without differences, 1 with."""
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--questions", type=int, default=6_000)
-    parser.add_argument("--programs", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1, help="the first epoch")
-    parser.add_argument("--url", default="sqlite:///{folder}/fuzz.db", help="the backend under test")
-    parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count())
+    parser.add_argument("--programs", type=int, default=2_000, help="how many programs to run")
+    parser.add_argument("--first", type=int, default=0, help="the number of the first program of a new run")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--engines", default=",".join(("sqlite", *SERVED)), help="the engines, by name")
+    parser.add_argument(
+        "--url",
+        action="append",
+        default=[],
+        metavar="NAME=URL",
+        help="the server of an engine that runs already",
+    )
     parser.add_argument("--resume", type=Path, help="a file that remembers how far earlier runs came")
-    parser.add_argument("--failures", type=Path, default=Path("fuzz-failures"))
-    given = parser.parse_args()
-    state: dict[str, int] = {
-        "questions": given.seed,
-        "programs": given.seed,
-        "questions run": 0,
-        "programs run": 0,
-        "differences": 0,
-    }
-    if given.resume is not None and given.resume.exists():
-        state = json.loads(given.resume.read_text(encoding="utf-8"))
-    tasks = [
-        *_tasks("questions", state["questions"], given.questions, QUESTIONS_PER_EPOCH, given.url),
-        *_tasks("programs", state["programs"], given.programs, PROGRAMS_PER_EPOCH, given.url),
-    ]
-    started = time.perf_counter()
-    done = {"questions": 0, "programs": 0}
-    found: list[str] = []
+    parser.add_argument("--show", action="store_true", help="show what is in that file, and run nothing")
+    parser.add_argument("--failures", type=Path, default=REGRESSIONS, help="where differences are kept")
+    parser.add_argument("--enough", type=int, default=20, help="stop at so many differences")
+    parser.add_argument("--plant", choices=sorted(FAULTS), help="a fault to plant; nothing is kept")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """The exit code: 0 without differences, 1 with; with a planted fault the other way round."""
+    given = _arguments()
     console = Console()
+    state = State.read(given.resume, given.first)
+    if given.show:
+        _report(state, console)
+        return 0
+    names = given.engines.split(",") if given.plant is None else [FAULTS[given.plant].engine]
+    urls = dict(entry.split("=", 1) for entry in given.url)
+    names += [name for name in urls if name not in names and given.plant is None]
+    new: list[Found] = []
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("programs"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[differences]} differences"),
         console=console,
     )
-    with bar, multiprocessing.get_context("spawn").Pool(given.processes) as pool:
-        bars = {kind: bar.add_task(kind, total=getattr(given, kind)) for kind in done}
-        for kind, amount, differences in pool.imap(run_epoch, tasks):
-            done[kind] += amount
-            bar.advance(bars[kind], amount)
-            state[kind] += 1
-            state[f"{kind} run"] += amount
-            state["differences"] += len(differences)
-            for difference in differences:
-                found.append(difference)
-                console.print(difference, markup=False, highlight=False)
-            if given.resume is not None:
-                given.resume.write_text(json.dumps(state), encoding="utf-8")
-    if found:
-        given.failures.mkdir(exist_ok=True)
-        name = given.failures / f"{time.strftime('%Y%m%d-%H%M%S')}.txt"
-        name.write_text("\n\n".join(found), encoding="utf-8")
-        console.print(f"kept in {name}")
-    seconds = time.perf_counter() - started
-    console.print(
-        f"{done['questions']:,} questions and {done['programs']:,} programs against {given.url} in {seconds:.0f} s: "
-        f"{len(found)} differences"
+    with contextlib.ExitStack() as stack:
+        engines = _engines(names, urls, stack)
+        stack.enter_context(bar)
+        task = bar.add_task("programs", total=-(-given.programs // CHUNK) * CHUNK, differences=0)
+
+        def tell(count: int, found: Sequence[Found]) -> None:
+            new.extend(found)
+            bar.update(task, advance=count, differences=len(new))
+            state.write(given.resume)
+            for each in found:
+                if each.program:
+                    console.print(_shown(each), markup=False, highlight=False)
+                    if given.plant is None:
+                        console.print(f"kept in {_keep(each, given.failures)}", markup=False, highlight=False)
+
+        run_programs(
+            engines,
+            state,
+            given.programs,
+            processes=given.processes,
+            plant=given.plant,
+            enough=given.enough if given.plant is None else 1,
+            tell=tell,
+        )
+    _report(state, console)
+    if given.plant is not None:
+        console.print(f"the planted fault was {'' if new else 'not '}found")
+        return 0 if new else 1
+    return 1 if new else 0
+
+
+def _shown(found: Found) -> str:
+    return (
+        f"\n{found.engine}, program {found.number}, step {found.place}: {found.kind}\n"
+        f"  the reference gives {found.expected:.600}\n  the engine gives {found.found:.600}\n"
+        f"  {found.program:.4000}"
     )
-    return 1 if found else 0
 
 
 if __name__ == "__main__":

@@ -4,66 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from random import Random
 
 import pytest
 
-from torematrix.core.storage import QueryFilter, Storage
-from torematrix.core.storage.query.filters import AllOf, Negation
-from torematrix.core.storage.testing.fuzz.filters import DifferenceError, FilterFuzz
-from torematrix.core.storage.testing.fuzz.programs import ProgramFuzz
-from torematrix.core.storage.testing.fuzz.questions import filter_of, simpler
+from torematrix.core.storage.testing.fuzz.comparing import Comparison
+from torematrix.core.storage.testing.fuzz.engines import SQLITE, Engine
+from torematrix.core.storage.testing.fuzz.runs import program_of, run_chunk
+
+REGRESSIONS = sorted((Path(__file__).parent / "regressions").glob("*.json"))
+PROGRAMS = 300
 
 
-@pytest.fixture(params=["sqlite:///{folder}/fuzz.db", "sqlite:///:memory:"])
-def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Storage, Storage]]:
-    url = request.param.replace("{folder}", str(tmp_path))
-    with Storage.open("memory://") as reference, Storage.open(url, durability="fast") as subject:
-        yield reference, subject
+@pytest.fixture(scope="module")
+def engines() -> list[Engine]:
+    """Every engine there is."""
+    return [SQLITE]
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_questions_have_one_answer(pair: tuple[Storage, Storage], seed: int) -> None:
-    """Random filters and sorts give the same entities, in the same order, on the engine and on the reference."""
-    fuzz = FilterFuzz(*pair, seed=seed, entities=200)
-    for number in range(250):
-        fuzz.run(number)
+@pytest.fixture
+def comparison(engines: list[Engine]) -> Iterator[Comparison]:
+    with Comparison(engines) as comparison:
+        yield comparison
 
 
-def test_programs_have_one_outcome(pair: tuple[Storage, Storage]) -> None:
-    """Random programs give the same results and the same errors at every step."""
-    fuzz = ProgramFuzz(*pair)
-    for seed in range(60):
-        fuzz.run(seed)
+def test_programs_have_one_outcome(comparison: Comparison) -> None:
+    """Random programs give the same results and the same errors at every step, on every engine."""
+    assert run_chunk(comparison, 0, PROGRAMS) == []
+    leaked = [what for what in comparison.counts if "(leaked)" in what]
+    assert leaked == []
 
 
-def test_a_difference_is_found_and_shrunk(
-    pair: tuple[Storage, Storage], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A backend that answers one operator wrongly is caught, and the report names a small filter with that operator."""
-    from torematrix.core.storage.backends.sqlite import compile as compiled
-
-    def wrong(value: str, test: object, text: str, sql: compiled.Sql) -> str:
-        return f"instr({value}, {sql.bind(text)}) > 1"
-
-    monkeypatch.setattr(compiled, "_text_test", wrong)
-    fuzz = FilterFuzz(*pair, seed=0, entities=200)
-
-    def ask() -> None:
-        for number in range(500):
-            fuzz.run(number)
-
-    with pytest.raises(DifferenceError) as caught:
-        ask()
-    assert "AllOf" not in str(caught.value).splitlines()[0]
-
-
-def test_shrinking_makes_filters_smaller() -> None:
-    """Every simpler filter is one step smaller, so shrinking ends."""
-    leaf = QueryFilter("number", "eq", 1)
-    assert simpler(Negation(leaf)) == [leaf]
-    assert AllOf([leaf]) in simpler(AllOf([leaf, leaf]))
-    random = Random(3)
-    for _ in range(200):
-        item = filter_of(random, free=False)
-        assert all(len(repr(small)) < len(repr(item)) for small in simpler(item))
+def test_what_once_differed_does_not(comparison: Comparison) -> None:
+    """Programs that an engine once answered differently have one outcome on all, in every form and colour."""
+    for path in REGRESSIONS:
+        program = program_of(path.read_text(encoding="utf-8"))
+        for label in comparison.labels:
+            if program.single or "standalone" not in label:
+                assert comparison.run_on(program, label) is None, path.name

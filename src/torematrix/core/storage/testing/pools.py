@@ -18,12 +18,14 @@ _TEXTS: Final = (
     # Normal forms, case without a one-to-one partner, and the order in which UTF-16 and code points disagree.
     *("é", "É", "e\u0301", "ß", "ẞ", "ss", "SS", "İ", "i", "I", "ı", "\u212a", "k", "K", "ſ", "s", "ς", "σ", "Σ", "ﬁ"),
     *("\ud7ff", "\ue000", "\uffff", "\U00010000", "\U0001f600", "\U0010ffff", "東京", "العربية", "๛", "a\u200db"),
-    *("2024-01-01", "2024-01-01T00:00:00.000000+00:00", "x" * 300, "ab" * 130, "é" * 130),
+    *("2024-01-01", "2024-01-01T00:00:00.000000+00:00", "1900-01-01", "x" * 300, "ab" * 130, "é" * 130),
+    *("aa", "ABC", "e", "[", 'a"b', '{"a":1}', "the cat sat", "Café au lait", "foo-bar", "日本語", "ไทย"),
 )  # fmt: skip
 _INTS: Final = (
-    *(0, 1, -1, 2, 3, 10, 255, 2**31 - 1, 2**31, -(2**31) - 1, 2**53 - 1, 2**53, 2**53 + 1, -(2**53) - 1),
+    *(0, 1, -1, 2, 3, 5, 10, 255, 10**15, 2**31 - 1, 2**31, -(2**31) - 1),
+    *(2**53 - 1, 2**53, 2**53 + 1, -(2**53) - 1),
     *(2**62, 2**63 - 1024, INT64_MAX - 1, INT64_MAX, INT64_MIN, INT64_MIN + 1),
-)
+)  # fmt: skip
 _FLOATS: Final = (
     *(
         0.0,
@@ -105,7 +107,7 @@ POOLS: Final[dict[Kind, tuple[Any, ...]]] = {
     Kind.FLOAT: _FLOATS,
     Kind.BOOL: (False, True),
     Kind.DECIMAL: _DECIMALS,
-    Kind.BIGINT: (*_INTS, 2**63, 2**64, -(2**64), 10**19, 10**40, -(10**40), 10**40 + 1),
+    Kind.BIGINT: (*_INTS, 2**63, 2**64, 2**64 + 1, -(2**64), -(2**70), 10**19, 10**40, -(10**40), 10**40 + 1),
     Kind.BYTES: (b"", b"\x00", b"a", b"ab", b"\xff", b"\x00\xff", b"\x7f\x80", b"x" * 300),
     Kind.DATETIME: _MOMENTS,
     Kind.DATE: (dt.date(1, 1, 1), dt.date(1970, 1, 1), dt.date(2024, 1, 1), dt.date(2024, 2, 29), dt.date.max),
@@ -253,6 +255,10 @@ WORDS: Final = (
         "ﬁne",
         "\U0001f600",
         "ß",
+        "straße",
+        "日本",
+        "cat",
+        "dog",
     ),
 )
 """Words of texts and of queries."""

@@ -49,26 +49,25 @@ class TableView:
             where = f" (entity {at} of {len(rows)})" if len(rows) > 1 else ""
             if row[0] in self.table.documents:
                 raise self._duplicate("id", where)
-            self._check_unique(document, where)
+            self._check_unique(document, where, "create")
             self.table.put(str(row[0]), document)
 
     def replace(self, rows: Sequence[Row]) -> list[Row]:
-        """Replace stored rows; every one is looked up before the first is written."""
+        """Replace stored rows; every one is looked up, and its revision checked, before the first is written."""
         stored = [self._stored(str(row[0]), "update") for row in rows]
-        results: list[Row] = []
-        for old, row in zip(stored, rows, strict=True):
-            document = document_of(self.schema, row)
-            created = self.schema.created
+        documents = [document_of(self.schema, row) for row in rows]
+        created = self.schema.created
+        for old, document in zip(stored, documents, strict=True):
             if created is not None:
                 document[created.key] = old.get(created.key)
             self._check_revision(old, document)
+        results: list[Row] = []
+        for old, document in zip(stored, documents, strict=True):
             if not self.schema.extras:
-                document = {
-                    **{key: value for key, value in old.items() if key not in self._known},
-                    **document,
-                }
-            self._check_unique(document, "")
-            self.table.put(str(row[0]), document)
+                unknown = {key: value for key, value in old.items() if key not in self._known}
+                document = {**unknown, **document}  # noqa: PLW2901 - with what the class does not know
+            self._check_unique(document, "", "update")
+            self.table.put(str(document[self.schema.id.key]), document)
             results.append(self.row(document))
         return results
 
@@ -83,7 +82,7 @@ class TableView:
             base = _revision(old[revision.key]) if operation.expected is None else operation.expected
             document[revision.key] = base + 1
             self._check_revision(old, document)
-        self._check_unique(document, "")
+        self._check_unique(document, "", "update")
         self.table.put(operation.id, document)
         return self.row(document)
 
@@ -112,25 +111,25 @@ class TableView:
                 operation="update",
             )
 
-    def _check_unique(self, document: Document, where: str) -> None:
+    def _check_unique(self, document: Document, where: str, operation: str) -> None:
         for spec, targets in self._unique:
             values = _unique_values(document, targets)
             holder = self.table.holder(spec, targets, values) if values is not None else None
             if holder is not None and holder != document[self.schema.id.key]:
-                raise self._duplicate(" and ".join(spec.paths), where)
+                raise self._duplicate(" and ".join(spec.paths), where, operation)
 
-    def _duplicate(self, what: str, where: str) -> DuplicateError:
+    def _duplicate(self, what: str, where: str, operation: str = "create") -> DuplicateError:
         return DuplicateError(
             f"another entity of {self.table.name!r} has the same {what}{where}; nothing was stored",
             backend="memory",
-            operation="create",
+            operation=operation,
             collection=self.table.name,
         )
 
     def check_existing(self) -> None:
         """Refuse unique constraints that the stored documents do not meet."""
         for document in self.table.documents.values():
-            self._check_unique(document, "")
+            self._check_unique(document, "", "create")
 
     def tokens(self, document: Document) -> FieldTokens:
         """The searchable words of a document by field."""

@@ -1,271 +1,372 @@
-"""Whole programs: writes, reads, pages, searches, aggregates and transactions, on two storages side by side."""
+"""Random programs: what is stored first, then writes, questions, pages, searches, streams and transactions.
+
+A number is a program, the same in every process and every version of Python.
+"""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
-from dataclasses import fields
-from random import Random
 from typing import Any, Final, cast
+from uuid import UUID
 
-import msgspec
+from ...model._keys import split_path
+from ...model.schema import IndexSpec, Schema
+from ...query.filters import Pagination
+from .draws import Draws
+from .family import FAMILY, PLAIN, SCHEMAS
+from .questions import Questions
+from .steps import Call, Edit, Program, Scope, Step, Streamed
+from .values import IDS, Palette, id_of
 
-from ...face._sync.repository import StorageRepository
-from ...face._sync.storage import Storage
-from ...query.filters import CursorPagination, Pagination
-from .filters import DifferenceError, outcome
-from .questions import aggregates, filter_of, search_text, sort_of
-from .values import POOLS, WORDS, Sample, sample, text
+__all__ = ["make_program"]
 
-__all__ = ["ProgramFuzz"]
+_SINGLE_EVERY: Final = 20
+"""One program in so many has single-document writes alone, for deployments that have no others."""
+_BAD_VALUES: Final = (
+    float("nan"),
+    float("inf"),
+    2**63,
+    "\0",
+    "\ud800",
+    object,
+    b"\0",
+    (1, 2),
+    {1: 2},
+    [{}],
+    1.5,
+)
+_BAD_IDS: Final = ("", "nope", "\0", "\ud800", "x" * 2_001)
 
-_IDS: Final = tuple(f"p{at}" for at in range(24))
+
+def make_program(number: int) -> Program:
+    """Program ``number``."""
+    draws = Draws(f"program {number}")
+    single = number % _SINGLE_EVERY == _SINGLE_EVERY - 1
+    names = list(PLAIN) if single else list(FAMILY)
+    chosen = draws.several(names, 2 if draws.chance(0.15) else 1)
+    palette = Palette(draws)
+    makers: list[_Maker] = []
+    for at, name in enumerate(chosen):
+        most = 8 if single or at else draws.pick((8, 16, 24, 24, 36))
+        makers.append(_Maker(palette, name, draws.between(0 if at else 4, most)))
+    steps = _Steps(draws, makers, single=single)
+    return Program(
+        number,
+        {maker.name: maker.held for maker in makers},
+        tuple(steps.step(2) for _ in range(draws.between(7, 12))),
+        single,
+    )
 
 
-class _UndoneError(Exception):
-    """Leaves a transaction so that it is rolled back."""
+class _Maker:
+    """Makes entities of one subject, and what refers to them."""
 
+    def __init__(self, palette: Palette, name: str, count: int) -> None:
+        self.palette = palette
+        self.draws = draws = palette.draws
+        self.name = name
+        self.schema: Schema = SCHEMAS[name]
+        self.ids = draws.several(_ids(self.schema, count + 8), count + 8)
+        self._taken: dict[IndexSpec, set[Any]] = {}
+        self.held = [self._apart(palette.entity(self.schema, self.ids[at])) for at in range(count)]
+        self.questions = Questions(palette, self.schema, self.held)
 
-class ProgramFuzz:
-    """Two storages on which the same programs run; what each step gives must be equal.
-
-    Args:
-        reference: the storage whose answers are right.
-        subject: the storage under test.
-        steps: how many steps a program has.
-    """
-
-    def __init__(self, reference: Storage, subject: Storage, steps: int = 40) -> None:
-        self._storages = (reference, subject)
-        self._steps = steps
-
-    def run(self, seed: int) -> None:
-        """Run program ``seed``.
-
-        Raises:
-            DifferenceError: at the first step whose outcomes differ, with the fewest steps before it.
-        """
-        differs = self._first_difference(seed, frozenset())
-        if differs is None:
-            return
-        skipped: frozenset[int] = frozenset(range(differs + 1, self._steps))
-        for at in range(differs):
-            fewer = skipped | {at}
-            if self._first_difference(seed, fewer) == differs:
-                skipped = fewer
-        kept = [at for at in range(differs + 1) if at not in skipped]
-        raise DifferenceError(self._report(seed, kept))
-
-    def _repositories(self, seed: int, attempt: int) -> list[StorageRepository[Sample]]:
-        name = f"prog_{seed}_{attempt}"
-        return [storage.repository(Sample, name) for storage in self._storages]
-
-    _attempts = 0
-
-    def _first_difference(self, seed: int, skipped: frozenset[int]) -> int | None:
-        self._attempts += 1
-        repositories = self._repositories(seed, self._attempts)
-        for at in range(self._steps):
-            if at in skipped:
+    def _apart(self, entity: Any) -> Any:
+        """The entity, with None in place of unique values that another one has."""
+        for spec in self.schema.indexes:
+            if not spec.unique:
                 continue
-            right, wrong = (self._outcome(seed, at, index, repositories[index]) for index in (0, 1))
-            if right != wrong:
-                return at
-        return None
+            taken = self._taken.setdefault(spec, set())
+            key = tuple(_read(entity, path) for path in spec.paths)
+            if None not in key and key in taken:
+                _clear(entity, spec.paths[-1] if spec.paths[0] != "code" else "code")
+            elif None not in key:
+                taken.add(key)
+        return entity
 
-    def _outcome(self, seed: int, at: int, index: int, repository: StorageRepository[Sample]) -> object:
-        # A generator of its own for each step and side: a step is the same whatever came before it.
-        random = Random(f"program {seed} {at}")
-        storage = self._storages[index]
-        return outcome(lambda: _plain(_step(random, storage, repository, depth=2)))
+    def known_id(self) -> str:
+        """An id that an entity was stored under at the start."""
+        return self.ids[self.draws.below(max(1, len(self.held)))]
 
-    def _report(self, seed: int, kept: list[int]) -> str:
-        self._attempts += 1
-        repositories = self._repositories(seed, self._attempts)
-        lines = [f"program {seed}, steps {kept}"]
-        for at in kept:
-            right, wrong = (self._outcome(seed, at, index, repositories[index]) for index in (0, 1))
-            name = _choose(Random(f"program {seed} {at}")).__name__
-            lines.append(
-                f"{at} {name}: {right!r:.400}"
-                + ("" if right == wrong else f"\n   but the subject: {wrong!r:.400}")
+    def any_id(self) -> str:
+        """Mostly such an id; else one of the others, or one that no entity can have."""
+        place = self.draws.below(20)
+        if place < 15:
+            return self.known_id()
+        return self.draws.pick(self.ids) if place < 19 else self.draws.pick(_BAD_IDS)
+
+    def new_id(self) -> str | None:
+        """Mostly an id that was free at the start; else none, or one that may be taken."""
+        place = self.draws.below(20)
+        if place < 13:
+            return self.draws.pick(self.ids[len(self.held) :])
+        if place < 16:
+            return None if self.schema.id.nullable or self.schema.freeform else self.known_id()
+        return self.known_id()
+
+    def entity(self, entity_id: str | None) -> Any:
+        """A new entity with that id, rarely one that is refused."""
+        entity = self.palette.entity(self.schema, entity_id)
+        return self._spoiled(entity) if self.draws.chance(0.03) else entity
+
+    def fresh(self) -> Any:
+        """An entity to create."""
+        return self.entity(self.new_id())
+
+    def edit(self, entity_id: str | None) -> Edit:
+        """A stored entity, read and changed; sometimes stale."""
+        draws = self.draws
+        entity = self.entity(entity_id)
+        if self.schema.freeform:
+            known = [key for key in (*cast("dict[str, Any]", entity), "a", "t") if key != "id"]
+        else:
+            kept = ("id", None if self.schema.revision is None else self.schema.revision.name)
+            known = [field.name for field in self.schema.fields if field.name not in kept]
+        names = tuple(dict.fromkeys(draws.several(known, draws.between(1, 5))))
+        return Edit(entity, names, draws.pick((-1, 1, 5)) if draws.chance(0.12) else 0)
+
+    def _spoiled(self, entity: Any) -> Any:
+        bad = self.draws.pick(_BAD_VALUES)
+        if self.schema.freeform:
+            return {**entity, self.palette.key(): bad}
+        names = [field.name for field in self.schema.fields if field is not self.schema.revision]
+        setattr(entity, self.draws.pick(names), bad)
+        return entity
+
+
+class _Steps:
+    """Makes the steps of a program."""
+
+    def __init__(self, draws: Draws, makers: list[_Maker], *, single: bool) -> None:
+        self._draws = draws
+        self._makers = makers
+        weights = _SINGLE_WEIGHTS if single else _WEIGHTS
+        self._kinds = tuple((weight, kind) for kind, weight in weights.items())
+        self._inner = tuple((weight, kind) for weight, kind in self._kinds if kind is not _Steps.streamed)
+
+    def step(self, depth: int) -> Step:
+        """A step that holds others at most so deep."""
+        draws = self._draws
+        maker = self._makers[0] if draws.chance(0.75) else draws.pick(self._makers)
+        while True:
+            kind = draws.weighted(self._kinds if depth == 2 else self._inner)
+            if kind in (_Steps.scope, _Steps.streamed) and not depth:
+                continue
+            if kind in (_Steps.search, _Steps.search_walk) and not maker.schema.searchable:
+                kind = _Steps.list
+            return kind(self, maker, depth)
+
+    # ---------------------------------------------------------------------------------------------------- writes
+
+    def create(self, maker: _Maker, _: int) -> Step:
+        return Call(maker.name, "create", {"entity": maker.fresh()})
+
+    def update(self, maker: _Maker, _: int) -> Step:
+        entity_id = maker.any_id() if maker.draws.chance(0.3) else maker.known_id()
+        return Call(maker.name, "update", {"entity": maker.edit(_possible(maker, entity_id))})
+
+    def upsert(self, maker: _Maker, _: int) -> Step:
+        draws = maker.draws
+        entity: Any = maker.fresh() if draws.chance(0.4) else maker.edit(maker.known_id())
+        return Call(maker.name, "upsert", {"entity": entity})
+
+    def patch(self, maker: _Maker, _: int) -> Step:
+        draws, schema = maker.draws, maker.schema
+        changes = maker.palette.changes(schema)
+        if schema.revision is not None and draws.chance(0.4):
+            changes[schema.revision.name] = draws.pick((1, 1, 1, 2, 0, "1"))
+        if draws.chance(0.04):
+            changes[draws.pick(("id", "nope", "created_at", *changes))] = draws.pick(_BAD_VALUES)
+        return Call(maker.name, "patch", {"entity_id": maker.any_id(), "changes": changes})
+
+    def delete(self, maker: _Maker, _: int) -> Step:
+        return Call(maker.name, "delete", {"entity_id": maker.any_id()})
+
+    def bulk_create(self, maker: _Maker, _: int) -> Step:
+        draws = maker.draws
+        free = [*maker.ids[len(maker.held) :], *(None for _ in range(2))]
+        entities = [maker.palette.entity(maker.schema, each) for each in draws.several(free, draws.below(5))]
+        if draws.chance(0.4):
+            defect = (
+                draws.pick(entities) if entities and draws.chance(0.3) else maker.entity(maker.known_id())
             )
-        return "\n".join(lines)
+            entities.insert(draws.below(len(entities) + 1), defect)
+        return Call(maker.name, "bulk_create", {"entities": entities})
 
+    def bulk_update(self, maker: _Maker, _: int) -> Step:
+        draws = maker.draws
+        known = maker.ids[: len(maker.held)]
+        entities = [maker.edit(each) for each in draws.several(known, draws.below(5))]
+        if draws.chance(0.25):
+            wrong = _possible(maker, maker.any_id())
+            entities.insert(draws.below(len(entities) + 1), maker.edit(wrong))
+        return Call(maker.name, "bulk_update", {"entities": entities})
 
-def _plain(value: Any) -> object:
-    """The value as something that compares: entities by their fields, pages by what they hold."""
-    if isinstance(value, Sample):
-        return {item.name: repr(getattr(value, item.name)) for item in fields(value)}
-    if isinstance(value, msgspec.Struct):
-        # Cursors are signed with each database's own key: that there is one is what compares.
-        plain = {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
-        return {
-            name: (item is not None if name in ("next", "previous") else item) for name, item in plain.items()
+    def bulk_delete(self, maker: _Maker, _: int) -> Step:
+        ids = [maker.any_id() for _ in range(maker.draws.below(5))]
+        return Call(maker.name, "bulk_delete", {"entity_ids": ids})
+
+    # ----------------------------------------------------------------------------------------------------- reads
+
+    def get(self, maker: _Maker, _: int) -> Step:
+        method = maker.draws.pick(("get", "exists"))
+        return Call(maker.name, method, {"entity_id": maker.any_id()})
+
+    def get_many(self, maker: _Maker, _: int) -> Step:
+        ids = [maker.any_id() for _ in range(maker.draws.below(6))]
+        return Call(maker.name, "get_many", {"entity_ids": ids})
+
+    def list(self, maker: _Maker, _: int) -> Step:
+        asked = maker.questions
+        return Call(maker.name, "list", {"filters": asked.filter(), "sort_by": asked.sort()})
+
+    def find_one(self, maker: _Maker, _: int) -> Step:
+        asked = maker.questions
+        return Call(maker.name, "find_one", {"filters": asked.filter(1), "sort_by": asked.sort()})
+
+    def count(self, maker: _Maker, _: int) -> Step:
+        return Call(maker.name, "count", {"filters": maker.questions.filter()})
+
+    def page(self, maker: _Maker, _: int) -> Step:
+        asked = maker.questions
+        arguments = {
+            "filters": self._perhaps(maker, 0.6),
+            "sort_by": asked.sort(),
+            "pagination": Pagination(maker.draws.between(1, 4), maker.draws.pick((0, 1, 2, 3, 5, 8))),
         }
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in cast("list[Any]", value)]
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in cast("dict[str, Any]", value).items()}
-    return repr(value)
+        return Call(maker.name, "list", arguments)
 
+    def walk(self, maker: _Maker, _: int) -> Step:
+        draws = maker.draws
+        arguments = {
+            "filters": self._perhaps(maker, 0.5),
+            "sort_by": maker.questions.sort(),
+            "limit": draws.pick((1, 2, 3, 4, 6, 9)),
+            "moves": draws.pick(("n", "nn", "nnn", "np", "nnp", "nnnpp", "nnpn", "x", "nnnn")),
+        }
+        return Call(maker.name, "walk", arguments)
 
-def _step(random: Random, storage: Storage, repository: StorageRepository[Sample], depth: int) -> object:
-    action = _choose(random)
-    if action is _transaction:
-        return _transaction(random, storage, repository, depth) if depth else None
-    return action(random, repository)
+    def search(self, maker: _Maker, _: int) -> Step:
+        draws, asked = maker.draws, maker.questions
+        arguments: dict[str, Any] = {
+            "query": asked.search(),
+            "fields": asked.fields(),
+            "filters": self._perhaps(maker, 0.3),
+            "with_hits": draws.chance(0.6),
+        }
+        if draws.chance(0.3):
+            arguments["pagination"] = Pagination(draws.between(1, 3), draws.between(0, 4))
+        return Call(maker.name, "search", arguments)
 
+    def search_walk(self, maker: _Maker, _: int) -> Step:
+        draws, asked = maker.draws, maker.questions
+        arguments = {
+            "query": asked.search(),
+            "fields": asked.fields(),
+            "filters": self._perhaps(maker, 0.2),
+            "limit": draws.between(1, 4),
+            "pages": draws.between(2, 4),
+        }
+        return Call(maker.name, "search_walk", arguments)
 
-def _entity(random: Random, repository: StorageRepository[Sample]) -> Sample:
-    """A new entity or, more often, a stored one with some values changed and sometimes a stale revision."""
-    key = random.choice(_IDS)
-    fresh = sample(random, key)
-    stored = repository.get(key)
-    if stored is None or random.random() < 0.2:
-        return fresh
-    changed = copy.deepcopy(stored)
-    for name in random.sample(tuple(POOLS), 4):
-        setattr(changed, name, getattr(fresh, name))
-    changed.meta, changed.tags = fresh.meta, fresh.tags
-    if random.random() < 0.1:
-        changed.revision += random.choice((-1, 1, 5))
-    return changed
+    def aggregate(self, maker: _Maker, _: int) -> Step:
+        asked = maker.questions
+        arguments = {"filters": self._perhaps(maker, 0.4), "group_by": asked.group(), **asked.measures()}
+        return Call(maker.name, "aggregate", arguments)
 
+    def _perhaps(self, maker: _Maker, share: float) -> Any:
+        return maker.questions.filter(1) if maker.draws.chance(share) else None
 
-def _create(random: Random, repository: StorageRepository[Sample]) -> object:
-    return repository.create(sample(random, random.choice(_IDS)))
+    # ------------------------------------------------------------------------------------------ steps with others
 
+    def streamed(self, maker: _Maker, depth: int) -> Step:
+        draws = maker.draws
+        arguments = {
+            "filters": self._perhaps(maker, 0.4),
+            "sort_by": maker.questions.sort(),
+            "batch_size": draws.pick((1, 2, 3, 5, 1000)),
+        }
+        if draws.chance(0.6):
+            return Streamed(maker.name, arguments)
+        steps = tuple(self.step(0) for _ in range(draws.between(1, 2)))
+        return Streamed(maker.name, arguments, draws.below(4), steps, drained=draws.chance(0.8))
 
-def _update(random: Random, repository: StorageRepository[Sample]) -> object:
-    return repository.update(_entity(random, repository))
-
-
-def _upsert(random: Random, repository: StorageRepository[Sample]) -> object:
-    return repository.upsert(_entity(random, repository))
-
-
-def _patch(random: Random, repository: StorageRepository[Sample]) -> object:
-    fresh = sample(random, "unused")
-    names = random.sample((*POOLS, "meta", "tags", "nested", "anything"), random.randint(1, 3))
-    changes: dict[str, Any] = {name: getattr(fresh, name) for name in names}
-    if random.random() < 0.2:
-        changes["revision"] = random.randint(0, 3)
-    return repository.patch(random.choice(_IDS), **changes)
-
-
-def _delete(random: Random, repository: StorageRepository[Sample]) -> object:
-    return repository.delete(random.choice((*_IDS, "", "nope", "\x00")))
-
-
-def _bulk_create(random: Random, repository: StorageRepository[Sample]) -> object:
-    return repository.bulk_create([sample(random, random.choice(_IDS)) for _ in range(random.randint(0, 4))])
-
-
-def _bulk_update(random: Random, repository: StorageRepository[Sample]) -> object:
-    return repository.bulk_update([_entity(random, repository) for _ in range(random.randint(0, 3))])
-
-
-def _bulk_delete(random: Random, repository: StorageRepository[Sample]) -> object:
-    return repository.bulk_delete(random.choices((*_IDS, "nope"), k=random.randint(0, 4)))
-
-
-def _get(random: Random, repository: StorageRepository[Sample]) -> object:
-    keys = random.choices((*_IDS, "", "nope"), k=3)
-    return [repository.get(keys[0]), repository.exists(keys[1]), repository.get_many(keys)]
-
-
-def _list(random: Random, repository: StorageRepository[Sample]) -> object:
-    condition, sort = filter_of(random, free=False), sort_of(random, free=False)
-    return [
-        repository.list(condition, sort_by=sort),
-        repository.count(condition),
-        repository.find_one(condition, sort_by=sort),
-    ]
-
-
-def _pages(random: Random, repository: StorageRepository[Sample]) -> object:
-    condition, sort = filter_of(random, free=False, depth=1), sort_of(random, free=False)
-    size = random.randint(1, 7)
-    page = repository.list(condition, sort_by=sort, pagination=Pagination(random.randint(1, 3), size))
-    return [page, _walk(repository, condition, sort, size)]
-
-
-def _walk(repository: StorageRepository[Sample], condition: Any, sort: Any, size: int) -> list[object]:
-    """There along the cursors, and back."""
-    there: list[object] = []
-    page = repository.list(condition, sort_by=sort, pagination=CursorPagination(limit=size))
-    there.append(page)
-    while page.next is not None:
-        page = repository.list(
-            condition, sort_by=sort, pagination=CursorPagination(after=page.next, limit=size)
+    def scope(self, maker: _Maker, depth: int) -> Step:
+        draws = maker.draws
+        steps = tuple(self.step(depth - 1) for _ in range(draws.between(1, 4)))
+        return Scope(
+            steps,
+            undone=draws.chance(0.3),
+            swallows=draws.chance(0.6),
+            read_only=draws.chance(0.06),
+            isolation="serializable" if draws.chance(0.05) else "snapshot",
         )
-        there.append(page)
-    while page.previous is not None:
-        page = repository.list(
-            condition, sort_by=sort, pagination=CursorPagination(before=page.previous, limit=size)
-        )
-        there.append(page)
-    return there
 
 
-def _search(random: Random, repository: StorageRepository[Sample]) -> object:
-    query = search_text(random) if random.random() < 0.7 else random.choice(WORDS)
-    names = random.choice((None, ["title"], ["body"]))
-    condition = filter_of(random, free=False, depth=1) if random.random() < 0.3 else None
-    hits = repository.search(query, names, filters=condition, with_hits=True)
-    page = repository.search(query, names, pagination=Pagination(random.randint(1, 2), 3), filters=condition)
-    pages: list[object] = []
-    after: str | None = None
-    while True:
-        part = repository.search(
-            query, names, pagination=CursorPagination(after=after, limit=2), filters=condition
-        )
-        pages.append(part)
-        after = part.next
-        if after is None:
-            return [hits, page, pages]
+def _ids(schema: Schema, count: int) -> list[str]:
+    if id_of(schema, "00000000-0000-0000-0000-000000000001") != "00000000-0000-0000-0000-000000000001":
+        return [str(UUID(int=at << (7 * at % 120))) for at in range(count)]
+    return [*IDS, *map(str, range(count))]
 
 
-def _aggregate(random: Random, repository: StorageRepository[Sample]) -> object:
-    condition = filter_of(random, free=False, depth=1) if random.random() < 0.5 else None
-    return repository.aggregate(condition, **aggregates(random))
+def _possible(maker: _Maker, entity_id: str) -> str | None:
+    """An id that an entity can be made with."""
+    if maker.schema.id.scalar is not None and id_of(maker.schema, maker.ids[0]) != maker.ids[0]:
+        return entity_id if entity_id in maker.ids else None
+    return entity_id
 
 
-def _stream(random: Random, repository: StorageRepository[Sample]) -> object:
-    return [
-        item.id
-        for item in repository.stream(sort_by=sort_of(random, free=False), batch_size=random.randint(1, 5))
-    ]
+def _read(entity: Any, path: str) -> Any:
+    value = entity
+    for step in split_path(path):
+        value = value.get(step) if isinstance(value, dict) else getattr(value, step, None)
+    return value
 
 
-def _speak(random: Random, repository: StorageRepository[Sample]) -> object:
-    return repository.patch(random.choice(_IDS), title=text(random), body=text(random))
+def _clear(entity: Any, path: str) -> None:
+    *above, last = split_path(path)
+    holder = entity
+    for step in above:
+        holder = holder.get(step) if isinstance(holder, dict) else getattr(holder, step)
+    if isinstance(holder, dict):
+        cast("dict[str, Any]", holder).pop(last, None)
+    else:
+        setattr(holder, last, None)
 
 
-def _transaction(
-    random: Random, storage: Storage, repository: StorageRepository[Sample], depth: int
-) -> object:
-    results: list[object] = []
-    try:
-        with storage.transaction(read_only=random.random() < 0.1):
-            results.extend(
-                outcome(lambda: _plain(_step(random, storage, repository, depth - 1)))
-                for _ in range(random.randint(0, 4))
-            )
-            if random.random() < 0.3:
-                raise _UndoneError
-    except _UndoneError:
-        results.append("undone")
-    return results
-
-
-_ACTIONS: Final[tuple[Callable[..., object], ...]] = (
-    _create, _create, _create, _update, _update, _upsert, _upsert, _patch, _speak, _speak, _delete, _bulk_create,
-    _bulk_create, _bulk_update, _bulk_delete, _get, _list, _list, _pages, _search, _search, _aggregate, _stream,
-    _transaction, _transaction,
-)  # fmt: skip
-
-
-def _choose(random: Random) -> Callable[..., object]:
-    return random.choice(_ACTIONS)
+_Make = Callable[[_Steps, _Maker, int], Step]
+_WEIGHTS: Final[dict[_Make, float]] = {
+    _Steps.create: 5,
+    _Steps.update: 6,
+    _Steps.upsert: 4,
+    _Steps.patch: 5,
+    _Steps.delete: 3,
+    _Steps.bulk_create: 4,
+    _Steps.bulk_update: 4,
+    _Steps.bulk_delete: 2,
+    _Steps.get: 2,
+    _Steps.get_many: 2,
+    _Steps.list: 11,
+    _Steps.find_one: 3,
+    _Steps.count: 4,
+    _Steps.page: 5,
+    _Steps.walk: 6,
+    _Steps.search: 6,
+    _Steps.search_walk: 3,
+    _Steps.aggregate: 6,
+    _Steps.streamed: 4,
+    _Steps.scope: 7,
+}
+_SINGLE_WEIGHTS: Final[dict[_Make, float]] = {
+    kind: weight
+    for kind, weight in _WEIGHTS.items()
+    if kind
+    not in (
+        _Steps.bulk_create,
+        _Steps.bulk_update,
+        _Steps.bulk_delete,
+        _Steps.scope,
+        _Steps.search,
+        _Steps.search_walk,
+    )
+}

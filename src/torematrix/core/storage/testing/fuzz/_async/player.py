@@ -1,0 +1,288 @@
+"""Runs programs on one open storage, step by step, and tells what each step gave."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, TypeAlias, cast
+
+from ....core.options import Isolation
+from ....errors import StorageError
+from ....face._async.repository import AsyncStorageRepository
+from ....face._async.storage import AsyncStorage
+from ....query.filters import CursorPage, CursorPagination
+from ..clock import Clock
+from ..family import SCHEMAS
+from ..outcomes import Failure, Outcome, failure_of
+from ..steps import Call, Edit, Program, Scope, Step, Streamed
+
+__all__ = ["AsyncPlayer"]
+
+Arguments: TypeAlias = dict[str, dict[str, Any]]
+"""What each call was given, by the place of its step: what an ``Edit`` came to when the reference ran."""
+
+
+class _UndoneError(Exception):
+    """Leaves a transaction so that it is rolled back."""
+
+
+class _LeftError(Exception):
+    """An error that an engine raised, on its way out of the scopes that do not catch it."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.name)
+        self.failure = failure
+
+
+class AsyncPlayer:
+    """Runs programs on an open storage.
+
+    Args:
+        storage: the storage.
+        repositories: its repositories, by the names that programs know them by.
+        clock: starts again with each program.
+    """
+
+    def __init__(
+        self,
+        storage: AsyncStorage,
+        repositories: Mapping[str, AsyncStorageRepository[Any]],
+        clock: Clock,
+    ) -> None:
+        self.storage = storage
+        self._repositories = repositories
+        self._clock = clock
+        self._outcomes: list[Outcome] = []
+        self._arguments: Arguments = {}
+        self._resolving = False
+
+    async def play(self, program: Program, arguments: Arguments | None = None) -> list[Outcome]:
+        """What each step of the program gives; at its end everything that is stored is listed, and deleted.
+
+        Args:
+            program: the program.
+            arguments: what the calls are given, as ``resolved`` tells it after the reference has run the program. None
+                for the reference, which finds out.
+        """
+        self._clock.restart()
+        outcomes: list[Outcome] = []
+        self._outcomes = outcomes
+        self._resolving = arguments is None
+        self._arguments = {} if arguments is None else arguments
+        for subject, entities in program.held.items():
+            await self._hold(subject, entities, singly=program.single)
+        await self._all(program.steps, "", swallows=True)
+        for subject in program.held:
+            await self._end(subject, singly=program.single)
+        return outcomes
+
+    def resolved(self) -> Arguments:
+        """What each call of the last program was given."""
+        return self._arguments
+
+    async def is_empty(self) -> bool:
+        """Whether nothing is stored; False too where that cannot be told."""
+        try:
+            for repository in self._repositories.values():
+                if await repository.count():
+                    return False
+        except Exception:  # noqa: BLE001 - whatever it is, the storage is not to be used any more
+            return False
+        return True
+
+    async def _hold(self, subject: str, entities: Sequence[Any], *, singly: bool) -> None:
+        repository = self._repositories[subject]
+        parts = [[entity] for entity in entities] if singly else [list(entities)]
+        for part in parts:
+            method = "create" if singly else "bulk_create"
+            arguments: dict[str, Any] = {"entity": part[0]} if singly else {"entities": part}
+            await self._call(repository, f"held {subject}", method, arguments)
+
+    async def _end(self, subject: str, *, singly: bool) -> None:
+        repository = self._repositories[subject]
+        found = await self._call(repository, f"left {subject}", "list", {})
+        if isinstance(found, Failure):
+            return
+        ids = [str(item["id"] if isinstance(item, dict) else item.id) for item in found]
+        if singly:
+            for entity_id in ids:
+                await repository.delete(entity_id)
+        elif ids:
+            await self._call(repository, f"cleared {subject}", "bulk_delete", {"entity_ids": ids})
+
+    async def _all(self, steps: Sequence[Step], place: str, *, swallows: bool) -> None:
+        for number, step in enumerate(steps):
+            await self._step(step, f"{place}{number}", swallows=swallows)
+
+    async def _step(self, step: Step, place: str, *, swallows: bool) -> None:
+        try:
+            if isinstance(step, Call):
+                await self._one(step, place)
+            elif isinstance(step, Scope):
+                await self._scope(step, place)
+            else:
+                await self._streamed(step, place)
+        except _LeftError:
+            if not swallows:
+                raise
+
+    def _failed(self, place: str, kind: str, error: Exception) -> Failure:
+        failure = failure_of(error, self.storage.backend)
+        self._outcomes.append(Outcome(place, kind, failure))
+        return failure
+
+    # ----------------------------------------------------------------------------------------------------- calls
+
+    async def _one(self, step: Call, place: str) -> None:
+        repository = self._repositories[step.subject]
+        arguments = await self._given(step, place)
+        if arguments is None:
+            self._outcomes.append(Outcome(place, step.method, "the reference did not come here"))
+            return
+        result = await self._call(repository, place, step.method, arguments)
+        if isinstance(result, Failure):
+            raise _LeftError(result)
+
+    async def _call(
+        self, repository: AsyncStorageRepository[Any], place: str, method: str, arguments: dict[str, Any]
+    ) -> Any:
+        try:
+            match method:
+                case "walk":
+                    result: Any = await self._walk(repository, **arguments)
+                case "search_walk":
+                    result = await self._search_walk(repository, **arguments)
+                case "patch":
+                    result = await repository.patch(arguments["entity_id"], **arguments["changes"])
+                case _:
+                    result = await getattr(repository, method)(**arguments)
+        except Exception as error:  # noqa: BLE001 - whatever it is, every engine must raise the same
+            return self._failed(place, method, error)
+        self._outcomes.append(Outcome(place, method, result))
+        return result
+
+    async def _given(self, step: Call, place: str) -> dict[str, Any] | None:
+        if not self._resolving:
+            return self._arguments.get(place)
+        given = dict(step.arguments)
+        for name in ("entity", "entities"):
+            if name in given:
+                given[name] = await self._entities(step.subject, given[name])
+        self._arguments[place] = given
+        return given
+
+    async def _entities(self, subject: str, value: Any) -> Any:
+        if isinstance(value, list):
+            return [await self._entities(subject, item) for item in cast("list[Any]", value)]
+        return await self._edited(subject, value) if isinstance(value, Edit) else value
+
+    async def _edited(self, subject: str, edit: Edit) -> Any:
+        repository, schema = self._repositories[subject], SCHEMAS[subject]
+        given = edit.entity
+        entity_id = given.get("id") if schema.freeform else given.id
+        try:
+            stored = None if entity_id is None else await repository.get(entity_id)
+        except StorageError:  # the transaction can take nothing more
+            stored = None
+        if stored is None:
+            return given
+        if schema.freeform:
+            changed = {name: value for name, value in stored.items() if name not in edit.names}
+            return {**changed, **{name: given[name] for name in edit.names if name in given}}
+        changed = copy.copy(stored)
+        for name in edit.names:
+            setattr(changed, name, getattr(given, name))
+        if schema.revision is not None and edit.drift:
+            revision = schema.revision.name
+            setattr(changed, revision, getattr(changed, revision) + edit.drift)
+        return changed
+
+    async def _walk(
+        self,
+        repository: AsyncStorageRepository[Any],
+        filters: Any,
+        sort_by: Any,
+        limit: int,
+        moves: str,
+    ) -> list[Any]:
+        """Pages by cursors: ``n`` goes to the next, ``p`` to the previous one, ``x`` misuses a cursor."""
+        page: CursorPage[Any] = await repository.list(
+            filters, sort_by, pagination=CursorPagination(limit=limit)
+        )
+        pages: list[Any] = [page]
+        for move in moves:
+            cursor = page.previous if move == "p" else page.next
+            if cursor is None:
+                continue
+            if move == "x":
+                misused = CursorPagination(after=cursor[:-2], limit=limit)
+                await repository.list(filters, sort_by, pagination=misused)
+            there = CursorPagination(
+                after=cursor if move == "n" else None, before=cursor if move == "p" else None, limit=limit
+            )
+            page = await repository.list(filters, sort_by, pagination=there)
+            pages.append(page)
+        return pages
+
+    async def _search_walk(
+        self,
+        repository: AsyncStorageRepository[Any],
+        query: str,
+        fields: Any,
+        filters: Any,
+        limit: int,
+        pages: int,
+    ) -> list[Any]:
+        found: list[Any] = []
+        after: str | None = None
+        for _ in range(pages):
+            page: CursorPage[Any] = await repository.search(
+                query, fields, pagination=CursorPagination(after=after, limit=limit), filters=filters
+            )
+            found.append(page)
+            after = page.next
+            if after is None:
+                break
+        return found
+
+    # -------------------------------------------------------------------------------------- scopes and streams
+
+    async def _scope(self, step: Scope, place: str) -> None:
+        result: object = "kept"
+        try:
+            isolation = Isolation(step.isolation)
+            async with self.storage.transaction(read_only=step.read_only, isolation=isolation):
+                await self._all(step.steps, f"{place}.", swallows=step.swallows)
+                if step.undone:
+                    raise _UndoneError
+        except _UndoneError:
+            result = "undone"
+        except _LeftError as left:
+            self._outcomes.append(Outcome(place, "transaction", "left by an error"))
+            raise _LeftError(left.failure) from None
+        except Exception as error:  # noqa: BLE001 - whatever it is, every engine must raise the same
+            raise _LeftError(self._failed(place, "transaction", error)) from None
+        self._outcomes.append(Outcome(place, "transaction", result))
+
+    async def _streamed(self, step: Streamed, place: str) -> None:
+        repository = self._repositories[step.subject]
+        found: list[Any] = []
+        try:
+            async with aclosing(repository.stream(**step.arguments)) as stream:
+                if step.steps:
+                    await self._take(stream, found, step.taken)
+                    await self._all(step.steps, f"{place}.", swallows=True)
+                if step.drained:
+                    await self._take(stream, found, None)
+        except Exception as error:  # noqa: BLE001 - whatever it is, every engine must raise the same
+            raise _LeftError(self._failed(place, "stream", error)) from None
+        self._outcomes.append(Outcome(place, "stream", found))
+
+    async def _take(self, stream: Any, found: list[Any], count: int | None) -> None:
+        if count == 0:
+            return
+        async for item in stream:
+            found.append(item)
+            if len(found) == count:
+                return
