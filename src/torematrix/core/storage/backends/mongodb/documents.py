@@ -7,7 +7,7 @@ with sorted keys, at every level, because MongoDB calls two dicts equal only whe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
@@ -18,10 +18,10 @@ from ...model.codec import Row
 from ...model.kinds import Canonical, Kind, order_key
 from ...model.schema import Schema
 from ...model.shapes import escape_key
-from .names import ID, KEYS, OWN, stored_key, unstored_key
+from .names import ID, KEYS, OWN, key_name, stored_key, unstored_key
 from .places import Places
 
-__all__ = ["Document", "DocumentForm", "readable", "sorted_value"]
+__all__ = ["Document", "DocumentForm", "defaults_of", "readable", "sorted_value"]
 
 Document: TypeAlias = dict[str, Any]
 
@@ -136,24 +136,20 @@ class DocumentForm:
         return sets
 
 
-def defaults_of(description: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
+def defaults_of(description: Mapping[str, Any], schema: Schema) -> Document:
     """What new documents hold of scalar fields that the class at hand does not know and another version does.
 
-    An engine with columns has such defaults in its tables. As ``assignments`` gives them.
+    An engine with columns has such defaults in its tables.
     """
-    sets: dict[str, Any] = {}
+    held: Document = {}
+    keys: Document = {}
     fields: Mapping[str, Any] = description["fields"]
     for name, field in fields.items():
         if name in schema.by_name or "column" not in field or "default" not in field:
             continue
         key, value = stored_key(escape_key(name)), field["default"]
-        if field["shape"] in (Kind.DECIMAL.value, Kind.BIGINT.value) and value is not None:
-            sets[f"{KEYS}.{key}"] = order_key(value)
+        if field["shape"] in (Kind.DECIMAL.value, Kind.BIGINT.value):
+            keys[key_name([escape_key(name)])] = None if value is None else order_key(value)
             value = readable(value)
-        sets[key] = value
-    return sets
-
-
-def rows_of(form: DocumentForm, documents: Sequence[Document]) -> list[Row]:
-    """The rows of documents."""
-    return list(map(form.row, documents))
+        held[key] = value
+    return {**held, KEYS: keys} if keys else held

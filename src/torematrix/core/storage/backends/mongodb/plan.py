@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ...model.kinds import Kind, family
-from ...model.schema import IndexSpec, Schema
+from ...model.codec import Row
+from ...model.kinds import family
+from ...model.schema import Field, IndexSpec, Schema
 from ...query.conditions import Target
 from ...query.operations import SortKey
 from ...query.replacing import RowRules
 from ...query.resolve import resolve
-from .documents import DocumentForm
-from .names import ID
+from .documents import Document, DocumentForm
+from .names import ID, KEYS, stored_key
 from .places import Places
 
 __all__ = ["CollectionPlan", "IndexDefinition"]
@@ -34,6 +35,8 @@ class CollectionPlan:
         form: the functions between rows and documents.
         rules: what is stored when a row replaces another.
         defaults: what new documents hold of fields that only another version of the class knows.
+        projection: what a reader leaves out.
+        created, revision: the stored keys of these fields, None where they are not declared.
         indexes: the definitions of its indexes, except those that the words need, by the name of the declared one.
         unique: the declared unique indexes, by the name of the one that enforces each.
     """
@@ -45,6 +48,9 @@ class CollectionPlan:
         self.form = DocumentForm(schema, self.places)
         self.rules = RowRules(collection, schema, json_documents=False)
         self.defaults = dict(defaults or {})
+        self.projection: dict[str, int] = {}
+        self.created = _stored(schema.created)
+        self.revision = _stored(schema.revision)
         self.unique = {spec.name: spec for spec in schema.indexes if spec.unique}
         self._totals = self._total_orders()
         self.indexes: dict[str, list[IndexDefinition]] = {
@@ -81,6 +87,38 @@ class CollectionPlan:
         }
         return [unique, {**ordered, "name": f"{spec.name}%all"}]
 
+    def document(self, row: Row) -> Document:
+        """The document that stores a new row."""
+        document = self.form.document(row)
+        if self.defaults:
+            keys = {**self.defaults.get(KEYS, {}), **document.get(KEYS, {})}
+            document = {**self.defaults, **document}
+            if keys:
+                document[KEYS] = keys
+        return document
+
+    def guard(self, row: Row) -> Document:
+        """The filter that selects the document a row may replace: of its id and, where declared, its last revision."""
+        wanted: Document = {ID: {"$eq": row[0]}}
+        at = self.rules.revision_at
+        if at is not None and self.revision is not None:
+            wanted[self.revision] = {"$eq": row[at] - 1}
+        return wanted
+
+    def rows(self, documents: list[Document]) -> list[Row]:
+        """The rows of documents."""
+        return list(map(self.form.row, documents))
+
+    def refused(self, pattern: Mapping[str, Any]) -> str:
+        """What the index with this key keeps unique: "id", or the fields."""
+        key = list(pattern)
+        if key == [ID]:
+            return "id"
+        for name, spec in self.unique.items():
+            if any(list(index["key"]) == key for index in self.indexes[name]):
+                return " and ".join(spec.paths)
+        return "value of a unique field"
+
     def sort(self, keys: tuple[SortKey, ...]) -> dict[str, int] | None:
         """The order as MongoDB takes it, None where a key has to be computed first."""
         sort: dict[str, int] = {}
@@ -94,9 +132,11 @@ class CollectionPlan:
         return sort
 
 
+def _stored(field: Field | None) -> str | None:
+    return None if field is None else stored_key(field.key)
+
+
 def _family(target: Target) -> str:
     scalar = target.scalar
     # A unique path has a declared type. The key of an exact number is text.
     return "string" if scalar is None or target.ordered_text else family(scalar.kind)
-
-

@@ -1,0 +1,309 @@
+"""The MongoDB driver: every operation in as few round trips as it needs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, ClassVar
+
+from bson.errors import BSONError
+from pymongo.errors import PyMongoError
+from typing_extensions import override
+
+from ....capability import Capabilities, Feature
+from ....core._async.port import AsyncDriver, AsyncSession
+from ....core.options import Explanation, Progress, TransactionOptions
+from ....errors import StorageError
+from ....model.codec import Row
+from ....query.operations import (
+    Aggregate,
+    Collection,
+    Count,
+    Fetch,
+    FetchMany,
+    Find,
+    Found,
+    Group,
+    Insert,
+    Operation,
+    Patch,
+    Ranked,
+    Remove,
+    Replace,
+    Scan,
+    Search,
+    Upsert,
+)
+from ..capabilities import capabilities
+from ..compile import Compiler
+from ..config import MongoDBConfig
+from ..errors import translate
+from ..names import ID
+from ..plan import CollectionPlan
+from ..statements import count_command, count_pipeline, find_command, scan_command
+from . import ensure
+from .server import AsyncServer
+from .session import AsyncFinish, AsyncMongoSession
+from .writes import AsyncWriter
+
+__all__ = ["AsyncMongoDriver"]
+
+
+class AsyncMongoDriver(AsyncDriver):
+    """One database of a MongoDB deployment.
+
+    Args:
+        config: how it is reached.
+        finish: brings work to its end although the caller is cancelled.
+        pause: waits for so many seconds.
+    """
+
+    backend = "mongodb"
+    json_documents = False
+
+    def __init__(
+        self, config: MongoDBConfig, finish: AsyncFinish, pause: Callable[[float], Awaitable[object]]
+    ) -> None:
+        self.config = config
+        self._finish = finish
+        self._pause = pause
+        self._server: AsyncServer | None = None
+        self._writer: AsyncWriter | None = None
+        self._capabilities = capabilities("", transactions=True)
+        self._cursor_key = b""
+        self._closed = False
+
+    @property
+    @override
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    @property
+    def server(self) -> AsyncServer:
+        """The open client."""
+        if self._server is None:
+            raise StorageError(
+                "the storage is closed" if self._closed else "the storage is not open", backend=self.backend
+            )
+        return self._server
+
+    @property
+    def writer(self) -> AsyncWriter:
+        """What writes."""
+        if self._writer is None:
+            self._writer = AsyncWriter(self.server, self._finish, self._pause)
+        return self._writer
+
+    @override
+    async def open(self) -> None:
+        if self._closed:
+            raise StorageError("the storage is closed", backend=self.backend)
+        if self._server is not None:
+            return
+        try:
+            server = AsyncServer(self.config)
+        except PyMongoError as error:
+            raise translate(error) or StorageError("MongoDB failed", backend=self.backend) from error
+        try:
+            await server.connect()
+            self._cursor_key = self.config.cursor_key or await ensure.prepare(server)
+        except BaseException as error:
+            await server.close()
+            if isinstance(error, PyMongoError):
+                raise server.failed(error, "open", None) from error
+            raise
+        self._capabilities = capabilities(server.version, transactions=server.transactions)
+        self._server = server
+
+    @override
+    async def close(self) -> None:
+        self._closed = True
+        server, self._server, self._writer = self._server, None, None
+        if server is not None:
+            await server.close()
+
+    @override
+    async def ensure(self, collection: Collection) -> None:
+        try:
+            collection.plan = await ensure.ensure(self.server, collection)
+        except PyMongoError as error:
+            raise self.server.failed(error, "ensure", collection.name) from error
+
+    @override
+    async def run(self, operation: Operation, session: AsyncSession | None) -> Any:
+        own: AsyncMongoSession | None = session  # type: ignore[assignment]  # begin gives nothing else
+        try:
+            if own is None:
+                return await self._RUN[type(operation)](self, operation, None)
+            return await self._finish(self._RUN[type(operation)](self, operation, own), own.interrupt)
+        except (PyMongoError, BSONError) as error:
+            raise self.server.failed(
+                error, type(operation).__name__.lower(), operation.collection.name
+            ) from error
+        except StorageError as error:
+            error.backend = error.backend or self.backend
+            error.collection = error.collection or operation.collection.name
+            raise
+
+    @override
+    async def begin(self, options: TransactionOptions) -> AsyncMongoSession:
+        session = AsyncMongoSession(self.server, self._finish)
+        await session.start()
+        return session
+
+    @override
+    async def stream(self, operation: Scan, session: AsyncSession | None) -> AsyncGenerator[list[Row]]:
+        own: AsyncMongoSession | None = session  # type: ignore[assignment]  # begin gives nothing else
+        server = self.server
+        plan: CollectionPlan = operation.collection.plan
+        command = scan_command(operation, plan, self._compiler(plan))
+        alone = server.client.start_session() if own is None else None
+        if own is None and server.transactions:
+            command["readConcern"] = {"level": "snapshot"}
+        try:
+            given = alone if own is None else own.session
+            async with aclosing(server.batches(command, given, operation.batch_size)) as batches:
+                async for batch in batches:
+                    yield plan.rows(batch)
+        except (PyMongoError, BSONError) as error:
+            raise server.failed(error, "stream", operation.collection.name) from error
+        finally:
+            if alone is not None:
+                await alone.end_session()
+
+    @override
+    def native(self, session: AsyncSession) -> Any:
+        own: AsyncMongoSession = session  # type: ignore[assignment]  # begin gives nothing else
+        return own.session
+
+    @override
+    async def explain(self, operation: Operation | Scan, session: AsyncSession | None = None) -> Explanation:
+        return Explanation(self.backend, type(operation).__name__.lower(), ())
+
+    @override
+    async def cursor_key(self) -> bytes:
+        return self._cursor_key
+
+    @override
+    async def collections(self) -> dict[str, dict[str, Any]]:
+        try:
+            return await ensure.stored_schemas(self.server)
+        except PyMongoError as error:
+            raise self.server.failed(error, "collections", None) from error
+
+    @override
+    async def health(self) -> dict[str, Any]:
+        server = self.server
+        try:
+            await server.admin({"ping": 1})
+        except PyMongoError as error:
+            raise server.failed(error, "health", None) from error
+        return {
+            "backend": self.backend,
+            "ok": True,
+            "version": server.version,
+            "deployment": "replica set" if server.transactions else "standalone",
+        }
+
+    @override
+    async def backup(self, path: Path, progress: Progress | None) -> dict[str, Any]:
+        raise self.unsupported(Feature.BACKUP, "backup")
+
+    @override
+    async def statistics(self) -> dict[str, Any]:
+        return {"collections": {}}
+
+    @override
+    def translate(self, error: BaseException) -> StorageError | None:
+        return translate(error)
+
+    def _compiler(self, plan: CollectionPlan) -> Compiler:
+        return Compiler(plan.places)
+
+    # Reading ---------------------------------------------------------------------------------------------------
+
+    async def _fetch(self, operation: Fetch, session: AsyncMongoSession | None) -> Row | None:
+        plan: CollectionPlan = operation.collection.plan
+        command = {
+            "find": plan.collection,
+            "filter": {ID: {"$eq": operation.id}},
+            "limit": 1,
+            "singleBatch": True,
+        }
+        if plan.projection:
+            command["projection"] = plan.projection
+        found = (await self.server.read(command, _given(session)))["cursor"]["firstBatch"]
+        return plan.form.row(found[0]) if found else None
+
+    async def _fetch_many(self, operation: FetchMany, session: AsyncMongoSession | None) -> list[Row]:
+        plan: CollectionPlan = operation.collection.plan
+        command = {"find": plan.collection, "filter": {ID: {"$in": list(operation.ids)}}}
+        if plan.projection:
+            command["projection"] = plan.projection
+        return plan.rows(await self.server.documents(command, _given(session)))
+
+    async def _find(self, operation: Find, session: AsyncMongoSession | None) -> Found:
+        plan: CollectionPlan = operation.collection.plan
+        command = find_command(operation, plan, self._compiler(plan))
+        if operation.limit == 0:
+            rows: list[Row] = []
+        else:
+            rows = plan.rows(await self.server.documents(command, _given(session)))
+        if not operation.with_total:
+            return Found(rows, None)
+        if operation.limit is not None and 0 < len(rows) < operation.limit:
+            return Found(rows, operation.offset + len(rows))  # the page ends where the matches do
+        return Found(rows, await self._count(Count(operation.collection, operation.condition), session))
+
+    async def _count(self, operation: Count, session: AsyncMongoSession | None) -> int:
+        plan: CollectionPlan = operation.collection.plan
+        compiler = self._compiler(plan)
+        if session is None:
+            return int((await self.server.read(count_command(operation, plan, compiler)))["n"])
+        command = count_pipeline(operation, plan, compiler)
+        found = await self.server.documents(command, session.session)
+        return int(found[0]["n"]) if found else 0
+
+    async def _search(self, operation: Search, session: AsyncMongoSession | None) -> Ranked:
+        raise self.unsupported(Feature.SEARCH, "search")
+
+    async def _aggregate(self, operation: Aggregate, session: AsyncMongoSession | None) -> list[Group]:
+        raise self.unsupported(Feature.AGGREGATES, "aggregate")
+
+    # Writing ---------------------------------------------------------------------------------------------------
+
+    async def _insert(self, operation: Insert, session: AsyncMongoSession | None) -> None:
+        await self.writer.insert(operation, session)
+
+    async def _upsert(self, operation: Upsert, session: AsyncMongoSession | None) -> Row:
+        return await self.writer.upsert(operation, session)
+
+    async def _replace(self, operation: Replace, session: AsyncMongoSession | None) -> list[Row]:
+        return await self.writer.replace(operation, session)
+
+    async def _patch(self, operation: Patch, session: AsyncMongoSession | None) -> Row:
+        return await self.writer.patch(operation, session)
+
+    async def _remove(self, operation: Remove, session: AsyncMongoSession | None) -> int:
+        return await self.writer.remove(operation, session)
+
+    _RUN: ClassVar[
+        dict[type, Callable[[AsyncMongoDriver, Any, AsyncMongoSession | None], Awaitable[Any]]]
+    ] = {
+        Fetch: _fetch,
+        FetchMany: _fetch_many,
+        Find: _find,
+        Count: _count,
+        Insert: _insert,
+        Upsert: _upsert,
+        Replace: _replace,
+        Patch: _patch,
+        Remove: _remove,
+        Search: _search,
+        Aggregate: _aggregate,
+    }
+
+
+def _given(session: AsyncMongoSession | None) -> Any:
+    return None if session is None else session.session

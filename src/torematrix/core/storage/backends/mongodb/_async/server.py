@@ -1,0 +1,139 @@
+"""One client of a deployment: commands with a deadline, in a session or outside."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any, Final
+
+import bson
+from bson.int64 import Int64
+from pymongo import AsyncMongoClient, ReadPreference, timeout
+from pymongo.errors import AutoReconnect, NetworkTimeout, PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from ....errors import StorageError
+from ..config import MongoDBConfig
+from ..errors import translate
+from ..options import RAW, READING, client_options, write_concern
+
+__all__ = ["AsyncServer", "Reply"]
+
+Reply = dict[str, Any]
+
+_EVERYTHING: Final = 2**31 - 1
+"""A first batch of any size: the server ends it at 16 MB."""
+
+
+class AsyncServer:
+    """A client and one database of it.
+
+    Attributes:
+        config: how it is reached.
+        client: PyMongo's client.
+        database: PyMongo's database.
+        deadline: seconds that an operation may take.
+        transactions: whether the deployment has transactions and snapshots.
+        version: the server's version.
+    """
+
+    def __init__(self, config: MongoDBConfig) -> None:
+        self.config = config
+        self.deadline = config.operation_timeout
+        self.transactions = False
+        self.version = ""
+        self._concern: dict[str, Any] = {"level": "majority"}
+        self.client: Any = AsyncMongoClient(config.connection, connect=False, **client_options(config))
+        self.database: Any = self.client.get_database(
+            config.database,
+            codec_options=READING,
+            read_preference=ReadPreference.PRIMARY,
+            write_concern=write_concern(config),
+            read_concern=ReadConcern("majority"),
+        )
+
+    async def connect(self) -> None:
+        """Reach the deployment and ask what it is."""
+        hello = await self.admin({"hello": 1})
+        self.transactions = "setName" in hello or hello.get("msg") == "isdbgrid"
+        self.version = str((await self.admin({"buildInfo": 1}))["version"])
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.client.close()
+
+    async def admin(self, command: Reply) -> Reply:
+        """The reply to a command on the database of administration."""
+        with timeout(self.deadline):
+            reply: Reply = await self.client.admin.command(command)
+        return reply
+
+    async def command(self, command: Reply, session: Any = None) -> Reply:
+        """The reply to a command."""
+        with timeout(self.deadline):
+            raw = await self.database.command(command, codec_options=RAW, session=session)
+        reply: Reply = bson.decode(raw.raw, READING)
+        return reply
+
+    async def read(self, command: Reply, session: Any = None) -> Reply:
+        """The reply to a command that reads; once more where the connection was lost."""
+        if session is not None and session.in_transaction:
+            return await self.command(command, session)
+        command.setdefault("readConcern", self._concern)
+        try:
+            return await self.command(dict(command), session)
+        except NetworkTimeout:
+            raise
+        except AutoReconnect:
+            # A server that restarted has left dead connections behind; PyMongo has dropped them by now.
+            return await self.command(command, session)
+
+    async def documents(self, command: Reply, session: Any = None) -> list[Reply]:
+        """Every document that a command with a cursor gives."""
+        if "find" in command:
+            command.setdefault("batchSize", _EVERYTHING)
+        else:
+            command.setdefault("cursor", {"batchSize": _EVERYTHING})
+        found: list[Reply] = []
+        own = self.client.start_session() if session is None else None
+        try:
+            async for batch in self.batches(command, session or own, _EVERYTHING):
+                found = [*found, *batch] if found else batch
+        finally:
+            if own is not None:
+                await own.end_session()
+        return found
+
+    async def batches(self, command: Reply, session: Any, batch_size: int) -> AsyncGenerator[list[Reply]]:
+        """The documents of a command with a cursor, batch by batch; the cursor is closed with the generator."""
+        cursor = (await self.read(command, session))["cursor"]
+        collection = str(cursor["ns"]).partition(".")[2]
+        identity: int = cursor["id"]
+        try:
+            batch: list[Reply] = cursor["firstBatch"]
+            while batch:
+                yield batch
+                if not identity:
+                    return
+                more = {"getMore": Int64(identity), "collection": collection, "batchSize": batch_size}
+                # No deadline: the server takes none here. The connection's own limit holds.
+                raw = await self.database.command(more, codec_options=RAW, session=session)
+                cursor = bson.decode(raw.raw, READING)["cursor"]
+                identity, batch = cursor["id"], cursor["nextBatch"]
+        finally:
+            if identity:
+                await self._close_cursor(identity, collection, session)
+
+    async def _close_cursor(self, identity: int, collection: str, session: Any) -> None:
+        try:
+            with timeout(self.deadline):
+                await self.database.command(
+                    {"killCursors": collection, "cursors": [Int64(identity)]}, session=session
+                )
+        except PyMongoError:
+            return  # the server closes what nobody reads
+
+    def failed(self, error: BaseException, operation: str, collection: str | None) -> StorageError:
+        """The error of ours for one of PyMongo's, told where it happened."""
+        ours = translate(error) or StorageError("MongoDB failed", backend="mongodb")
+        ours.operation, ours.collection = operation, collection
+        return ours

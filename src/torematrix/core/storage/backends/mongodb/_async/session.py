@@ -1,0 +1,202 @@
+"""A transaction: a session of the client, marks to return to, and a commit whose outcome is known."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol, TypeVar
+
+from pymongo import timeout
+from pymongo.errors import PyMongoError
+from typing_extensions import override
+
+from ....core._async.port import AsyncSession
+from ....errors import StorageError, TransactionError
+from ..errors import COMMIT_UNKNOWN, NO_SUCH_TRANSACTION
+from ..names import ID
+from ..options import SNAPSHOT, write_concern
+from .server import AsyncServer
+
+__all__ = ["AsyncFinish", "AsyncMongoSession"]
+
+R = TypeVar("R")
+
+_COMMITS: Final = 3
+"""So many times a commit is repeated whose answer was lost; PyMongo repeats each of them once itself."""
+
+
+_KILLS: Final = 3
+
+
+class AsyncFinish(Protocol):
+    """Brings work to its end although the caller is cancelled (see ``finishing``)."""
+
+    async def __call__(self, work: Awaitable[R], interrupt: Callable[[], Awaitable[object]] | None) -> R:
+        """The work's result; ``interrupt`` makes its end come soon."""
+        ...
+
+
+class AsyncMongoSession(AsyncSession):
+    """A transaction.
+
+    MongoDB has no savepoints. While a mark is open, what a write is about to change is read first, in the transaction, and
+    going back to the mark puts it back, the last change first.
+
+    Attributes:
+        session: PyMongo's session.
+    """
+
+    def __init__(self, server: AsyncServer, finish: AsyncFinish) -> None:
+        self.server = server
+        self.session: Any = server.client.start_session()
+        self._finish = finish
+        self._marks: list[tuple[str, int]] = []
+        self._count = 0
+        self._undo: list[tuple[str, str, dict[str, Any] | None]] = []
+        self._ended = False
+
+    def begin(self) -> None:
+        """Begin; the snapshot is taken by the first operation."""
+        self.session.start_transaction(read_concern=SNAPSHOT, write_concern=write_concern(self.server.config))
+
+    async def start(self) -> None:
+        """Begin, and read once: the snapshot is taken now, and not when somebody first asks for something."""
+        self.begin()
+        try:
+            await self._finish(self._first_read(), self.interrupt)
+        except PyMongoError as error:
+            await self.rollback()
+            raise self.server.failed(error, "transaction", None) from error
+        except BaseException:
+            await self.rollback()
+            raise
+
+    async def _first_read(self) -> None:
+        await self.server.read({"find": "torematrix_meta", "filter": {ID: ""}, "limit": 1}, self.session)
+
+    async def interrupt(self) -> None:
+        """End what the server does for this session, and its transaction."""
+        identity = self.session.session_id["id"]
+        for _ in range(_KILLS):
+            try:
+                await self.server.admin({"killSessions": [{"id": identity}]})
+            except PyMongoError:
+                continue  # each attempt has a deadline of its own
+            return
+
+    # Marks -----------------------------------------------------------------------------------------------------
+
+    @property
+    def has_marks(self) -> bool:
+        """Whether what is about to be changed has to be remembered."""
+        return bool(self._marks)
+
+    def remember(self, collection: str, documents: dict[str, dict[str, Any] | None]) -> None:
+        """Note the documents, by id, that a write is about to change; None for one that is not there."""
+        self._undo.extend((collection, identity, document) for identity, document in documents.items())
+
+    @override
+    async def savepoint(self) -> str:
+        self._check_open()
+        self._count += 1
+        name = f"mark_{self._count}"
+        self._marks.append((name, len(self._undo)))
+        return name
+
+    @override
+    async def release(self, savepoint: str) -> None:
+        self._check_open()
+        at = self._position(savepoint)
+        del self._marks[at:]
+        if not self._marks:
+            self._undo.clear()
+
+    @override
+    async def rollback_to(self, savepoint: str) -> None:
+        self._check_open()
+        at = self._position(savepoint)
+        try:
+            await self._finish(self._undo_to(self._marks[at][1]), self.interrupt)
+        except PyMongoError as error:
+            raise self.server.failed(error, "transaction", None) from error
+        del self._marks[at:]
+
+    def _position(self, savepoint: str) -> int:
+        for at, (name, _) in enumerate(self._marks):
+            if name == savepoint:
+                return at
+        raise self._error("the mark is not one of this transaction")
+
+    async def _undo_to(self, length: int) -> None:
+        while len(self._undo) > length:
+            collection, identity, document = self._undo[-1]
+            documents = self.server.database[collection]
+            with timeout(self.server.deadline):
+                if document is None:
+                    await documents.delete_one({ID: {"$eq": identity}}, session=self.session)
+                else:
+                    await documents.replace_one(
+                        {ID: {"$eq": identity}}, document, upsert=True, session=self.session
+                    )
+            self._undo.pop()
+
+    # The end ---------------------------------------------------------------------------------------------------
+
+    @override
+    async def commit(self) -> None:
+        self._check_open()
+        try:
+            await self._finish(self._commit(), None)
+        except PyMongoError as error:
+            raise self.server.failed(error, "transaction", None) from error
+        finally:
+            await self._finish(self._end(), None)
+
+    async def _commit(self) -> None:
+        for _ in range(_COMMITS):
+            try:
+                with timeout(self.server.deadline):
+                    await self.session.commit_transaction()
+            except PyMongoError as error:
+                if not error.has_error_label(COMMIT_UNKNOWN):
+                    raise
+            else:
+                return
+        # No answer came. Once the session is ended on the server nothing can change any more: to a last commit the
+        # server answers that it has committed, or that there is no such transaction.
+        await self.interrupt()
+        try:
+            with timeout(self.server.deadline):
+                await self.session.commit_transaction()
+        except PyMongoError as error:
+            if getattr(error, "code", None) == NO_SUCH_TRANSACTION:
+                raise
+            raise TransactionError(
+                "the connection was lost during the commit, and the server cannot be asked what came of it",
+                backend="mongodb",
+                operation="transaction",
+            ) from error
+
+    @override
+    async def rollback(self) -> None:
+        if not self._ended:
+            await self._finish(self._end(), None)
+
+    async def _end(self) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        try:
+            if self.session.in_transaction:
+                with timeout(self.server.deadline):
+                    await self.session.abort_transaction()
+        except PyMongoError:
+            pass  # a server that cannot be told ends it by itself
+        finally:
+            await self.session.end_session()
+
+    def _check_open(self) -> None:
+        if self._ended:
+            raise self._error("the transaction has ended")
+
+    def _error(self, message: str) -> StorageError:
+        return StorageError(message, backend="mongodb", operation="transaction")

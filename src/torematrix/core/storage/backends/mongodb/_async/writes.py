@@ -1,0 +1,346 @@
+"""Writing rows, each operation in as few round trips as it needs, and what is said when one is refused."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Final, TypeVar
+
+from pymongo import ReturnDocument, UpdateOne, timeout
+from pymongo.errors import PyMongoError
+
+from ....errors import NotFoundError, StorageError
+from ....model.codec import Row
+from ....query.operations import Insert, Patch, Remove, Replace, Upsert
+from ..documents import Document
+from ..errors import duplicate_of, is_transient
+from ..names import ID
+from ..plan import CollectionPlan
+from .server import AsyncServer
+from .session import AsyncFinish, AsyncMongoSession
+
+__all__ = ["AsyncWriter"]
+
+R = TypeVar("R")
+
+_BACKEND: Final = "mongodb"
+_ROUNDS: Final = 5
+"""So often an upsert starts again because others created and deleted its entity meanwhile."""
+
+
+class AsyncWriter:
+    """The writes of one open database."""
+
+    def __init__(
+        self, server: AsyncServer, finish: AsyncFinish, pause: Callable[[float], Awaitable[object]]
+    ) -> None:
+        self._server = server
+        self._finish = finish
+        self._pause = pause
+
+    # Transactions of the driver's own --------------------------------------------------------------------------
+
+    async def together(
+        self, session: AsyncMongoSession | None, work: Callable[[AsyncMongoSession], Awaitable[R]]
+    ) -> R:
+        """The result of work that happens whole or not at all: in the given transaction, or in one of its own.
+
+        One of its own is begun again when MongoDB says that it may succeed then.
+        """
+        if session is not None:
+            return await work(session)
+        until = time.monotonic() + self._server.deadline
+        attempt = 0
+        while True:
+            own = AsyncMongoSession(self._server, self._finish)
+            own.begin()
+            try:
+                result = await self._finish(work(own), own.interrupt)
+                await own.commit()
+            except (PyMongoError, StorageError) as error:
+                await own.rollback()
+                cause = error.__cause__ if isinstance(error, StorageError) else error
+                if cause is None or not is_transient(cause) or time.monotonic() > until:
+                    raise
+            except BaseException:
+                await own.rollback()
+                raise
+            else:
+                return result
+            attempt += 1
+            await self._pause(random.uniform(0, min(0.5, 0.005 * 2**attempt)))
+
+    def _documents(self, plan: CollectionPlan) -> Any:
+        return self._server.database[plan.collection]
+
+    async def _remember(
+        self,
+        plan: CollectionPlan,
+        ids: Iterable[str],
+        session: AsyncMongoSession | None,
+        *,
+        new: bool = False,
+    ) -> None:
+        """Have the session note what is there now, if it may have to be put back."""
+        if session is None or not session.has_marks:
+            return
+        held: dict[str, Document | None] = dict.fromkeys(ids)
+        if not new:
+            command = {"find": plan.collection, "filter": {ID: {"$in": list(held)}}}
+            for document in await self._server.documents(command, session.session):
+                held[document[ID]] = document
+        session.remember(plan.collection, held)
+
+    # Inserting -------------------------------------------------------------------------------------------------
+
+    async def insert(self, operation: Insert, session: AsyncMongoSession | None) -> None:
+        """Store new rows, all or none."""
+        plan: CollectionPlan = operation.collection.plan
+        rows = operation.rows
+        if len(rows) == 1:
+            await self._insert_one(plan, rows[0], session)
+        else:
+            await self.together(session, lambda own: self._insert_many(plan, rows, own))
+
+    async def _insert_one(self, plan: CollectionPlan, row: Row, session: AsyncMongoSession | None) -> None:
+        await self._remember(plan, [str(row[0])], session, new=True)
+        try:
+            with timeout(self._server.deadline):
+                await self._documents(plan).insert_one(plan.document(row), session=_given(session))
+        except PyMongoError as error:
+            duplicate = duplicate_of(error)
+            if duplicate is None:
+                raise
+            raise plan.rules.duplicate_insert(plan.refused(duplicate[0]), 1, [row], _BACKEND) from error
+
+    async def _insert_many(
+        self, plan: CollectionPlan, rows: Sequence[Row], session: AsyncMongoSession
+    ) -> None:
+        await self._remember(plan, [str(row[0]) for row in rows], session, new=True)
+        documents = list(map(plan.document, rows))
+        try:
+            with timeout(self._server.deadline):
+                await self._documents(plan).insert_many(documents, session=session.session)
+        except PyMongoError as error:
+            duplicate = duplicate_of(error)
+            if duplicate is None:
+                raise
+            pattern, at = duplicate
+            raise plan.rules.duplicate_insert(plan.refused(pattern), at + 1, rows, _BACKEND) from error
+
+    # Replacing -------------------------------------------------------------------------------------------------
+
+    async def replace(self, operation: Replace, session: AsyncMongoSession | None) -> list[Row]:
+        """Replace stored rows, all or none; the rows as stored."""
+        plan: CollectionPlan = operation.collection.plan
+        rows = operation.rows
+        if len(rows) == 1:
+            stored = await self._replace_one(plan, rows[0], session)
+            if stored is None:
+                raise await self._missed(plan, rows[0], session)
+            return [stored]
+        return await self.together(session, lambda own: self._replace_many(plan, rows, own))
+
+    async def _replace_one(
+        self, plan: CollectionPlan, row: Row, session: AsyncMongoSession | None
+    ) -> Row | None:
+        """The row as stored, or None where there is none with this id, and this revision, to replace."""
+        await self._remember(plan, [str(row[0])], session)
+        documents, own = self._documents(plan), _given(session)
+        document = plan.form.document(row)
+        wanted = plan.guard(row)
+        created = plan.created
+        try:
+            with timeout(self._server.deadline):
+                if created is None:
+                    if plan.schema.extras:
+                        done = await documents.replace_one(wanted, document, session=own)
+                    else:
+                        update = {"$set": plan.form.assignments(document)}
+                        done = await documents.update_one(wanted, update, session=own)
+                    return row if done.matched_count else None
+                change: Any
+                if plan.schema.extras:
+                    change = [
+                        {"$replaceWith": {"$mergeObjects": [_literal(document), {created: f"${created}"}]}}
+                    ]
+                else:
+                    sets = plan.form.assignments(document)
+                    del sets[created]
+                    change = {"$set": sets}
+                held = await documents.find_one_and_update(
+                    wanted, change, projection={created: 1}, session=own
+                )
+        except PyMongoError as error:
+            raise self._refused_update(plan, error) from error
+        if held is None:
+            return None
+        at = plan.rules.at[str(plan.schema.created and plan.schema.created.name)]
+        return (*row[:at], held.get(created), *row[at + 1 :])
+
+    def _refused_update(self, plan: CollectionPlan, error: PyMongoError) -> BaseException:
+        return error if duplicate_of(error) is None else plan.rules.duplicate_update(_BACKEND)
+
+    async def _missed(
+        self, plan: CollectionPlan, row: Row, session: AsyncMongoSession | None
+    ) -> StorageError:
+        """Why an update found nothing: no such id, or another revision."""
+        identity = str(row[0])
+        stored = await self._revision_of(plan, identity, session)
+        at = plan.rules.revision_at
+        if stored is None or at is None:
+            return plan.rules.not_found(identity, "update")
+        return plan.rules.conflict(identity, expected=int(row[at]) - 1, stored=stored)
+
+    async def _revision_of(
+        self, plan: CollectionPlan, identity: str, session: AsyncMongoSession | None
+    ) -> int | None:
+        if plan.revision is None:
+            return None
+        found = await self._server.read(
+            {
+                "find": plan.collection,
+                "filter": {ID: {"$eq": identity}},
+                "projection": {plan.revision: 1},
+                "limit": 1,
+                "singleBatch": True,
+            },
+            _given(session),
+        )
+        batch = found["cursor"]["firstBatch"]
+        return int(batch[0][plan.revision]) if batch else None
+
+    async def _replace_many(
+        self, plan: CollectionPlan, rows: Sequence[Row], session: AsyncMongoSession
+    ) -> list[Row]:
+        ids = [str(row[0]) for row in rows]
+        command = {"find": plan.collection, "filter": {ID: {"$in": ids}}}
+        held = {document[ID]: document for document in await self._server.documents(command, session.session)}
+        results: list[Row] = []
+        updates: list[Any] = []
+        for identity, row in zip(ids, rows, strict=True):
+            old = held.get(identity)
+            if old is None:
+                raise plan.rules.not_found(identity, "update")
+        for identity, row in zip(ids, rows, strict=True):
+            old = plan.form.row(held[identity])
+            plan.rules.check_revision(old, row)
+            new = plan.rules.replaced(old, row)
+            results.append(new)
+            updates.append(UpdateOne(plan.guard(row), self._change(plan, old, new)))
+        if session.has_marks:
+            session.remember(plan.collection, dict(held))
+        await self._update_many(plan, updates, session)
+        return results
+
+    def _change(self, plan: CollectionPlan, old: Row, new: Row) -> Any:
+        document = plan.form.document(new)
+        if plan.schema.extras:
+            return [{"$replaceWith": _literal(document)}]
+        return {"$set": plan.form.assignments(document)}
+
+    async def _update_many(
+        self, plan: CollectionPlan, updates: list[Any], session: AsyncMongoSession
+    ) -> None:
+        try:
+            with timeout(self._server.deadline):
+                await self._documents(plan).bulk_write(updates, ordered=True, session=session.session)
+        except PyMongoError as error:
+            raise self._refused_update(plan, error) from error
+
+    # Both ------------------------------------------------------------------------------------------------------
+
+    async def upsert(self, operation: Upsert, session: AsyncMongoSession | None) -> Row:
+        """Store a row, or replace the one of the same id; the row as stored."""
+        plan: CollectionPlan = operation.collection.plan
+        for _ in range(_ROUNDS):
+            stored = await self._replace_one(plan, operation.replacing, session)
+            if stored is not None:
+                return stored
+            missed = await self._missed(plan, operation.replacing, session)
+            if not isinstance(missed, NotFoundError):
+                raise missed
+            try:
+                await self._insert_one(plan, operation.inserted, session)
+            except StorageError as error:
+                refused = duplicate_of(error.__cause__) if error.__cause__ is not None else None
+                if session is not None or refused is None or list(refused[0]) != [ID]:
+                    raise
+                continue  # somebody else has just created it
+            return operation.inserted
+        raise StorageError("others create and delete the entity again and again; try again", retryable=True)
+
+    async def patch(self, operation: Patch, session: AsyncMongoSession | None) -> Row:
+        """Replace some values of a stored row; the row as stored."""
+        plan: CollectionPlan = operation.collection.plan
+        await self._remember(plan, [operation.id], session)
+        values = {**{field.key: value for field, value in operation.changes}, **operation.extras}
+        sets = plan.form.changes(values)
+        wanted: Document = {ID: {"$eq": operation.id}}
+        update: Document = {"$set": sets} if sets else {}
+        if plan.revision is not None:
+            if operation.expected is None:
+                update["$inc"] = {plan.revision: 1}
+            else:
+                wanted[plan.revision] = {"$eq": operation.expected}
+                sets[plan.revision] = operation.expected + 1
+        try:
+            with timeout(self._server.deadline):
+                found = await self._patched(plan, wanted, update, session)
+        except PyMongoError as error:
+            raise self._refused_update(plan, error) from error
+        if found is not None:
+            row: Row = plan.form.row(found)
+            return row
+        stored = await self._revision_of(plan, operation.id, session)
+        if stored is None or operation.expected is None:
+            raise plan.rules.not_found(operation.id, "patch")
+        raise plan.rules.conflict(operation.id, expected=operation.expected, stored=stored)
+
+    async def _patched(
+        self, plan: CollectionPlan, wanted: Document, update: Document, session: AsyncMongoSession | None
+    ) -> Document | None:
+        documents = self._documents(plan)
+        projection = plan.projection or None
+        if not update:
+            nothing: Document | None = await documents.find_one(wanted, projection, session=_given(session))
+            return nothing
+        found: Document | None = await documents.find_one_and_update(
+            wanted,
+            update,
+            projection=projection,
+            return_document=ReturnDocument.AFTER,
+            session=_given(session),
+        )
+        return found
+
+    # Deleting --------------------------------------------------------------------------------------------------
+
+    async def remove(self, operation: Remove, session: AsyncMongoSession | None) -> int:
+        """Delete these ids; how many existed."""
+        plan: CollectionPlan = operation.collection.plan
+        ids = operation.ids
+        if len(ids) == 1:
+            return await self._remove(plan, ids, session)
+        return await self.together(session, lambda own: self._remove(plan, ids, own))
+
+    async def _remove(
+        self, plan: CollectionPlan, ids: Sequence[str], session: AsyncMongoSession | None
+    ) -> int:
+        await self._remember(plan, ids, session)
+        documents, own = self._documents(plan), _given(session)
+        with timeout(self._server.deadline):
+            if len(ids) == 1:
+                done = await documents.delete_one({ID: {"$eq": ids[0]}}, session=own)
+            else:
+                done = await documents.delete_many({ID: {"$in": list(ids)}}, session=own)
+        return int(done.deleted_count)
+
+
+def _given(session: AsyncMongoSession | None) -> Any:
+    return None if session is None else session.session
+
+
+def _literal(document: Document) -> Document:
+    return {"$literal": document}

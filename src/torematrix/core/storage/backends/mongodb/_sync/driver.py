@@ -1,0 +1,306 @@
+# generated from _async/driver.py by tools/generate_twins.py: do not edit
+"""The MongoDB driver: every operation in as few round trips as it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, ClassVar
+
+from bson.errors import BSONError
+from pymongo.errors import PyMongoError
+from typing_extensions import override
+
+from ....capability import Capabilities, Feature
+from ....core._sync.port import Driver, Session
+from ....core.options import Explanation, Progress, TransactionOptions
+from ....errors import StorageError
+from ....model.codec import Row
+from ....query.operations import (
+    Aggregate,
+    Collection,
+    Count,
+    Fetch,
+    FetchMany,
+    Find,
+    Found,
+    Group,
+    Insert,
+    Operation,
+    Patch,
+    Ranked,
+    Remove,
+    Replace,
+    Scan,
+    Search,
+    Upsert,
+)
+from ..capabilities import capabilities
+from ..compile import Compiler
+from ..config import MongoDBConfig
+from ..errors import translate
+from ..names import ID
+from ..plan import CollectionPlan
+from ..statements import count_command, count_pipeline, find_command, scan_command
+from . import ensure
+from .server import Server
+from .session import Finish, MongoSession
+from .writes import Writer
+
+__all__ = ["MongoDriver"]
+
+
+class MongoDriver(Driver):
+    """One database of a MongoDB deployment.
+
+    Args:
+        config: how it is reached.
+        finish: brings work to its end although the caller is cancelled.
+        pause: waits for so many seconds.
+    """
+
+    backend = "mongodb"
+    json_documents = False
+
+    def __init__(self, config: MongoDBConfig, finish: Finish, pause: Callable[[float], object]) -> None:
+        self.config = config
+        self._finish = finish
+        self._pause = pause
+        self._server: Server | None = None
+        self._writer: Writer | None = None
+        self._capabilities = capabilities("", transactions=True)
+        self._cursor_key = b""
+        self._closed = False
+
+    @property
+    @override
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    @property
+    def server(self) -> Server:
+        """The open client."""
+        if self._server is None:
+            raise StorageError(
+                "the storage is closed" if self._closed else "the storage is not open", backend=self.backend
+            )
+        return self._server
+
+    @property
+    def writer(self) -> Writer:
+        """What writes."""
+        if self._writer is None:
+            self._writer = Writer(self.server, self._finish, self._pause)
+        return self._writer
+
+    @override
+    def open(self) -> None:
+        if self._closed:
+            raise StorageError("the storage is closed", backend=self.backend)
+        if self._server is not None:
+            return
+        try:
+            server = Server(self.config)
+        except PyMongoError as error:
+            raise translate(error) or StorageError("MongoDB failed", backend=self.backend) from error
+        try:
+            server.connect()
+            self._cursor_key = self.config.cursor_key or ensure.prepare(server)
+        except BaseException as error:
+            server.close()
+            if isinstance(error, PyMongoError):
+                raise server.failed(error, "open", None) from error
+            raise
+        self._capabilities = capabilities(server.version, transactions=server.transactions)
+        self._server = server
+
+    @override
+    def close(self) -> None:
+        self._closed = True
+        server, self._server, self._writer = self._server, None, None
+        if server is not None:
+            server.close()
+
+    @override
+    def ensure(self, collection: Collection) -> None:
+        try:
+            collection.plan = ensure.ensure(self.server, collection)
+        except PyMongoError as error:
+            raise self.server.failed(error, "ensure", collection.name) from error
+
+    @override
+    def run(self, operation: Operation, session: Session | None) -> Any:
+        own: MongoSession | None = session  # type: ignore[assignment]  # begin gives nothing else
+        try:
+            if own is None:
+                return self._RUN[type(operation)](self, operation, None)
+            return self._finish(self._RUN[type(operation)](self, operation, own), own.interrupt)
+        except (PyMongoError, BSONError) as error:
+            raise self.server.failed(
+                error, type(operation).__name__.lower(), operation.collection.name
+            ) from error
+        except StorageError as error:
+            error.backend = error.backend or self.backend
+            error.collection = error.collection or operation.collection.name
+            raise
+
+    @override
+    def begin(self, options: TransactionOptions) -> MongoSession:
+        session = MongoSession(self.server, self._finish)
+        session.start()
+        return session
+
+    @override
+    def stream(self, operation: Scan, session: Session | None) -> Generator[list[Row], None, None]:
+        own: MongoSession | None = session  # type: ignore[assignment]  # begin gives nothing else
+        server = self.server
+        plan: CollectionPlan = operation.collection.plan
+        command = scan_command(operation, plan, self._compiler(plan))
+        alone = server.client.start_session() if own is None else None
+        if own is None and server.transactions:
+            command["readConcern"] = {"level": "snapshot"}
+        try:
+            given = alone if own is None else own.session
+            with closing(server.batches(command, given, operation.batch_size)) as batches:
+                for batch in batches:
+                    yield plan.rows(batch)
+        except (PyMongoError, BSONError) as error:
+            raise server.failed(error, "stream", operation.collection.name) from error
+        finally:
+            if alone is not None:
+                alone.end_session()
+
+    @override
+    def native(self, session: Session) -> Any:
+        own: MongoSession = session  # type: ignore[assignment]  # begin gives nothing else
+        return own.session
+
+    @override
+    def explain(self, operation: Operation | Scan, session: Session | None = None) -> Explanation:
+        return Explanation(self.backend, type(operation).__name__.lower(), ())
+
+    @override
+    def cursor_key(self) -> bytes:
+        return self._cursor_key
+
+    @override
+    def collections(self) -> dict[str, dict[str, Any]]:
+        try:
+            return ensure.stored_schemas(self.server)
+        except PyMongoError as error:
+            raise self.server.failed(error, "collections", None) from error
+
+    @override
+    def health(self) -> dict[str, Any]:
+        server = self.server
+        try:
+            server.admin({"ping": 1})
+        except PyMongoError as error:
+            raise server.failed(error, "health", None) from error
+        return {
+            "backend": self.backend,
+            "ok": True,
+            "version": server.version,
+            "deployment": "replica set" if server.transactions else "standalone",
+        }
+
+    @override
+    def backup(self, path: Path, progress: Progress | None) -> dict[str, Any]:
+        raise self.unsupported(Feature.BACKUP, "backup")
+
+    @override
+    def statistics(self) -> dict[str, Any]:
+        return {"collections": {}}
+
+    @override
+    def translate(self, error: BaseException) -> StorageError | None:
+        return translate(error)
+
+    def _compiler(self, plan: CollectionPlan) -> Compiler:
+        return Compiler(plan.places)
+
+    # Reading ---------------------------------------------------------------------------------------------------
+
+    def _fetch(self, operation: Fetch, session: MongoSession | None) -> Row | None:
+        plan: CollectionPlan = operation.collection.plan
+        command = {
+            "find": plan.collection,
+            "filter": {ID: {"$eq": operation.id}},
+            "limit": 1,
+            "singleBatch": True,
+        }
+        if plan.projection:
+            command["projection"] = plan.projection
+        found = self.server.read(command, _given(session))["cursor"]["firstBatch"]
+        return plan.form.row(found[0]) if found else None
+
+    def _fetch_many(self, operation: FetchMany, session: MongoSession | None) -> list[Row]:
+        plan: CollectionPlan = operation.collection.plan
+        command = {"find": plan.collection, "filter": {ID: {"$in": list(operation.ids)}}}
+        if plan.projection:
+            command["projection"] = plan.projection
+        return plan.rows(self.server.documents(command, _given(session)))
+
+    def _find(self, operation: Find, session: MongoSession | None) -> Found:
+        plan: CollectionPlan = operation.collection.plan
+        command = find_command(operation, plan, self._compiler(plan))
+        if operation.limit == 0:
+            rows: list[Row] = []
+        else:
+            rows = plan.rows(self.server.documents(command, _given(session)))
+        if not operation.with_total:
+            return Found(rows, None)
+        if operation.limit is not None and 0 < len(rows) < operation.limit:
+            return Found(rows, operation.offset + len(rows))  # the page ends where the matches do
+        return Found(rows, self._count(Count(operation.collection, operation.condition), session))
+
+    def _count(self, operation: Count, session: MongoSession | None) -> int:
+        plan: CollectionPlan = operation.collection.plan
+        compiler = self._compiler(plan)
+        if session is None:
+            return int(self.server.read(count_command(operation, plan, compiler))["n"])
+        command = count_pipeline(operation, plan, compiler)
+        found = self.server.documents(command, session.session)
+        return int(found[0]["n"]) if found else 0
+
+    def _search(self, operation: Search, session: MongoSession | None) -> Ranked:
+        raise self.unsupported(Feature.SEARCH, "search")
+
+    def _aggregate(self, operation: Aggregate, session: MongoSession | None) -> list[Group]:
+        raise self.unsupported(Feature.AGGREGATES, "aggregate")
+
+    # Writing ---------------------------------------------------------------------------------------------------
+
+    def _insert(self, operation: Insert, session: MongoSession | None) -> None:
+        self.writer.insert(operation, session)
+
+    def _upsert(self, operation: Upsert, session: MongoSession | None) -> Row:
+        return self.writer.upsert(operation, session)
+
+    def _replace(self, operation: Replace, session: MongoSession | None) -> list[Row]:
+        return self.writer.replace(operation, session)
+
+    def _patch(self, operation: Patch, session: MongoSession | None) -> Row:
+        return self.writer.patch(operation, session)
+
+    def _remove(self, operation: Remove, session: MongoSession | None) -> int:
+        return self.writer.remove(operation, session)
+
+    _RUN: ClassVar[dict[type, Callable[[MongoDriver, Any, MongoSession | None], Any]]] = {
+        Fetch: _fetch,
+        FetchMany: _fetch_many,
+        Find: _find,
+        Count: _count,
+        Insert: _insert,
+        Upsert: _upsert,
+        Replace: _replace,
+        Patch: _patch,
+        Remove: _remove,
+        Search: _search,
+        Aggregate: _aggregate,
+    }
+
+
+def _given(session: MongoSession | None) -> Any:
+    return None if session is None else session.session

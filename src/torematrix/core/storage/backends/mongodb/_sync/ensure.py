@@ -1,0 +1,180 @@
+# generated from _async/ensure.py by tools/generate_twins.py: do not edit
+"""The library's own collection, and the collections of entities: made, compared with the declared schema, extended.
+
+Everything here happens outside transactions, in steps that may be repeated: whoever is interrupted, or starts at the same
+moment as somebody else, finds the rest still to be done. The description of a collection is written last.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Final
+
+from pymongo import timeout
+from pymongo.errors import OperationFailure, PyMongoError
+
+from ....errors import ConfigurationError, DuplicateError
+from ....model.evolution import Evolution, evolve
+from ....model.kinds import Canonical
+from ....query.operations import Collection
+from ..documents import defaults_of
+from ..errors import duplicate_of
+from ..names import ID, META, stored_key
+from ..plan import CollectionPlan, IndexDefinition
+from .server import Server
+
+__all__ = ["FORMAT", "ensure", "prepare", "stored_schemas"]
+
+FORMAT: Final = 1
+"""The version of the layout in which this library stores; a database of a newer one is refused."""
+
+_EXISTS: Final = 48
+_SIMPLE: Final = {"locale": "simple"}
+_COLLECTION: Final = "collection:"
+
+
+def prepare(server: Server) -> bytes:
+    """Make the library's own collection where it is missing, and check what wrote it; the secret that signs cursors.
+
+    Raises:
+        ConfigurationError: the database was written by a newer version of this library.
+    """
+    held = _held(server, [":format", ":cursor_key"])
+    if len(held) < 2:
+        _create(server, META)
+        _put_once(server, ":format", FORMAT)
+        _put_once(server, ":cursor_key", secrets.token_hex(32))
+        held = _held(server, [":format", ":cursor_key"])
+    layout = held.get(":format")
+    if not isinstance(layout, int) or layout > FORMAT:
+        raise ConfigurationError(
+            "the database was written by a newer version of this library; upgrade torematrix-storage",
+            backend="mongodb",
+        )
+    return bytes.fromhex(held[":cursor_key"])
+
+
+def _held(server: Server, keys: list[str]) -> dict[str, Any]:
+    command = {"find": META, "filter": {ID: {"$in": keys}}}
+    return {document[ID]: document["value"] for document in server.documents(command)}
+
+
+def _put_once(server: Server, key: str, value: Any) -> None:
+    with timeout(server.deadline):
+        try:
+            server.database[META].update_one(
+                {ID: {"$eq": key}}, {"$setOnInsert": {"value": value}}, upsert=True
+            )
+        except PyMongoError as error:
+            if duplicate_of(error) is None:
+                raise
+
+
+def _put(server: Server, key: str, value: Any) -> None:
+    with timeout(server.deadline):
+        server.database[META].replace_one({ID: {"$eq": key}}, {"value": value}, upsert=True)
+
+
+def stored_schemas(server: Server) -> dict[str, dict[str, Any]]:
+    """The schema of every collection here, by name."""
+    command = {"find": META, "filter": {ID: {"$gte": _COLLECTION, "$lt": "collection;"}}, "sort": {ID: 1}}
+    return {
+        document[ID].removeprefix(_COLLECTION): document["value"] for document in server.documents(command)
+    }
+
+
+def _create(server: Server, name: str) -> None:
+    try:
+        server.command({"create": name})
+    except OperationFailure as error:
+        if error.code != _EXISTS:
+            raise
+
+
+def ensure(server: Server, collection: Collection) -> CollectionPlan:
+    """Create or extend the collection; how it is used from now on.
+
+    Raises:
+        ConfigurationError: the change needs a migration, or a name is taken.
+        DuplicateError: existing entities do not meet a new unique constraint.
+    """
+    name, schema = collection.name, collection.schema
+    stored = stored_schemas(server)
+    for other in stored:
+        if other != name and other.lower() == name.lower():
+            raise ConfigurationError(
+                f"the collections {other!r} and {name!r} differ only in case; some engines would merge them",
+                backend="mongodb",
+                collection=name,
+            )
+    evolution = evolve(name, stored.get(name), schema)
+    plan = CollectionPlan(name, schema, defaults_of(evolution.description, schema))
+    if evolution.is_empty:
+        return plan
+    if evolution.created:
+        _make(server, name)
+    else:
+        _extend(server, plan, evolution)
+    for spec in evolution.indexes:
+        if not spec.substring:
+            _create_indexes(server, plan, spec.name, plan.indexes[spec.name])
+    _put(server, _COLLECTION + name, evolution.description)
+    return plan
+
+
+def _make(server: Server, name: str) -> None:
+    """Make the collection, unless this library has begun to make it before."""
+    mark = f"making:{name}"
+    begun = _held(server, [mark])
+    found = server.command({"listCollections": 1, "filter": {"name": name}})
+    batch = found["cursor"]["firstBatch"]
+    if batch and not begun:
+        raise ConfigurationError(
+            f"the database has a {batch[0]['type']} named {name!r} that this library did not make",
+            backend="mongodb",
+            collection=name,
+        )
+    _put(server, mark, 1)
+    _create(server, name)
+
+
+def _extend(server: Server, plan: CollectionPlan, evolution: Evolution) -> None:
+    """Give existing documents the new fields."""
+    added = (*evolution.columns, *evolution.documents)
+    if not added:
+        return
+    values: dict[str, Canonical] = {
+        field.key: field.default if field.has_default else None for field in added
+    }
+    keys = [stored_key(key) for key in values]
+    held = server.documents(
+        {"find": plan.collection, "filter": {"$or": [{key: {"$exists": True}} for key in keys]}, "limit": 1}
+    )
+    if held:
+        names = ", ".join(repr(field.name) for field in added)
+        raise ConfigurationError(
+            f"{names} of {plan.collection!r} is new, and existing entities hold something under that name already; "
+            f"write a migration: convert the field {names}",
+            backend="mongodb",
+            collection=plan.collection,
+        )
+    server.database[plan.collection].update_many({}, {"$set": plan.form.changes(values)})
+
+
+def _create_indexes(
+    server: Server, plan: CollectionPlan, name: str, definitions: list[IndexDefinition]
+) -> None:
+    if not definitions:
+        return
+    try:
+        server.database.command({"createIndexes": plan.collection, "indexes": definitions})
+    except PyMongoError as error:
+        if duplicate_of(error) is None:
+            raise
+        paths = ", ".join(plan.unique[name].paths)
+        raise DuplicateError(
+            f"existing entities of {plan.collection!r} share values of {paths}, which is to be unique now; "
+            "the schema was left as it was",
+            backend="mongodb",
+            collection=plan.collection,
+        ) from error

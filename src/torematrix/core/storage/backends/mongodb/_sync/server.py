@@ -1,0 +1,140 @@
+# generated from _async/server.py by tools/generate_twins.py: do not edit
+"""One client of a deployment: commands with a deadline, in a session or outside."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, Final
+
+import bson
+from bson.int64 import Int64
+from pymongo import MongoClient, ReadPreference, timeout
+from pymongo.errors import AutoReconnect, NetworkTimeout, PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from ....errors import StorageError
+from ..config import MongoDBConfig
+from ..errors import translate
+from ..options import RAW, READING, client_options, write_concern
+
+__all__ = ["Server", "Reply"]
+
+Reply = dict[str, Any]
+
+_EVERYTHING: Final = 2**31 - 1
+"""A first batch of any size: the server ends it at 16 MB."""
+
+
+class Server:
+    """A client and one database of it.
+
+    Attributes:
+        config: how it is reached.
+        client: PyMongo's client.
+        database: PyMongo's database.
+        deadline: seconds that an operation may take.
+        transactions: whether the deployment has transactions and snapshots.
+        version: the server's version.
+    """
+
+    def __init__(self, config: MongoDBConfig) -> None:
+        self.config = config
+        self.deadline = config.operation_timeout
+        self.transactions = False
+        self.version = ""
+        self._concern: dict[str, Any] = {"level": "majority"}
+        self.client: Any = MongoClient(config.connection, connect=False, **client_options(config))
+        self.database: Any = self.client.get_database(
+            config.database,
+            codec_options=READING,
+            read_preference=ReadPreference.PRIMARY,
+            write_concern=write_concern(config),
+            read_concern=ReadConcern("majority"),
+        )
+
+    def connect(self) -> None:
+        """Reach the deployment and ask what it is."""
+        hello = self.admin({"hello": 1})
+        self.transactions = "setName" in hello or hello.get("msg") == "isdbgrid"
+        self.version = str(self.admin({"buildInfo": 1})["version"])
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.client.close()
+
+    def admin(self, command: Reply) -> Reply:
+        """The reply to a command on the database of administration."""
+        with timeout(self.deadline):
+            reply: Reply = self.client.admin.command(command)
+        return reply
+
+    def command(self, command: Reply, session: Any = None) -> Reply:
+        """The reply to a command."""
+        with timeout(self.deadline):
+            raw = self.database.command(command, codec_options=RAW, session=session)
+        reply: Reply = bson.decode(raw.raw, READING)
+        return reply
+
+    def read(self, command: Reply, session: Any = None) -> Reply:
+        """The reply to a command that reads; once more where the connection was lost."""
+        if session is not None and session.in_transaction:
+            return self.command(command, session)
+        command.setdefault("readConcern", self._concern)
+        try:
+            return self.command(dict(command), session)
+        except NetworkTimeout:
+            raise
+        except AutoReconnect:
+            # A server that restarted has left dead connections behind; PyMongo has dropped them by now.
+            return self.command(command, session)
+
+    def documents(self, command: Reply, session: Any = None) -> list[Reply]:
+        """Every document that a command with a cursor gives."""
+        if "find" in command:
+            command.setdefault("batchSize", _EVERYTHING)
+        else:
+            command.setdefault("cursor", {"batchSize": _EVERYTHING})
+        found: list[Reply] = []
+        own = self.client.start_session() if session is None else None
+        try:
+            for batch in self.batches(command, session or own, _EVERYTHING):
+                found = [*found, *batch] if found else batch
+        finally:
+            if own is not None:
+                own.end_session()
+        return found
+
+    def batches(self, command: Reply, session: Any, batch_size: int) -> Generator[list[Reply], None, None]:
+        """The documents of a command with a cursor, batch by batch; the cursor is closed with the generator."""
+        cursor = self.read(command, session)["cursor"]
+        collection = str(cursor["ns"]).partition(".")[2]
+        identity: int = cursor["id"]
+        try:
+            batch: list[Reply] = cursor["firstBatch"]
+            while batch:
+                yield batch
+                if not identity:
+                    return
+                more = {"getMore": Int64(identity), "collection": collection, "batchSize": batch_size}
+                # No deadline: the server takes none here. The connection's own limit holds.
+                raw = self.database.command(more, codec_options=RAW, session=session)
+                cursor = bson.decode(raw.raw, READING)["cursor"]
+                identity, batch = cursor["id"], cursor["nextBatch"]
+        finally:
+            if identity:
+                self._close_cursor(identity, collection, session)
+
+    def _close_cursor(self, identity: int, collection: str, session: Any) -> None:
+        try:
+            with timeout(self.deadline):
+                self.database.command(
+                    {"killCursors": collection, "cursors": [Int64(identity)]}, session=session
+                )
+        except PyMongoError:
+            return  # the server closes what nobody reads
+
+    def failed(self, error: BaseException, operation: str, collection: str | None) -> StorageError:
+        """The error of ours for one of PyMongo's, told where it happened."""
+        ours = translate(error) or StorageError("MongoDB failed", backend="mongodb")
+        ours.operation, ours.collection = operation, collection
+        return ours

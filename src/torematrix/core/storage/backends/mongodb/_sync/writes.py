@@ -1,0 +1,327 @@
+# generated from _async/writes.py by tools/generate_twins.py: do not edit
+"""Writing rows, each operation in as few round trips as it needs, and what is said when one is refused."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, TypeVar
+
+from pymongo import ReturnDocument, UpdateOne, timeout
+from pymongo.errors import PyMongoError
+
+from ....errors import NotFoundError, StorageError
+from ....model.codec import Row
+from ....query.operations import Insert, Patch, Remove, Replace, Upsert
+from ..documents import Document
+from ..errors import duplicate_of, is_transient
+from ..names import ID
+from ..plan import CollectionPlan
+from .server import Server
+from .session import Finish, MongoSession
+
+__all__ = ["Writer"]
+
+R = TypeVar("R")
+
+_BACKEND: Final = "mongodb"
+_ROUNDS: Final = 5
+"""So often an upsert starts again because others created and deleted its entity meanwhile."""
+
+
+class Writer:
+    """The writes of one open database."""
+
+    def __init__(self, server: Server, finish: Finish, pause: Callable[[float], object]) -> None:
+        self._server = server
+        self._finish = finish
+        self._pause = pause
+
+    # Transactions of the driver's own --------------------------------------------------------------------------
+
+    def together(self, session: MongoSession | None, work: Callable[[MongoSession], R]) -> R:
+        """The result of work that happens whole or not at all: in the given transaction, or in one of its own.
+
+        One of its own is begun again when MongoDB says that it may succeed then.
+        """
+        if session is not None:
+            return work(session)
+        until = time.monotonic() + self._server.deadline
+        attempt = 0
+        while True:
+            own = MongoSession(self._server, self._finish)
+            own.begin()
+            try:
+                result = self._finish(work(own), own.interrupt)
+                own.commit()
+            except (PyMongoError, StorageError) as error:
+                own.rollback()
+                cause = error.__cause__ if isinstance(error, StorageError) else error
+                if cause is None or not is_transient(cause) or time.monotonic() > until:
+                    raise
+            except BaseException:
+                own.rollback()
+                raise
+            else:
+                return result
+            attempt += 1
+            self._pause(random.uniform(0, min(0.5, 0.005 * 2**attempt)))
+
+    def _documents(self, plan: CollectionPlan) -> Any:
+        return self._server.database[plan.collection]
+
+    def _remember(
+        self,
+        plan: CollectionPlan,
+        ids: Iterable[str],
+        session: MongoSession | None,
+        *,
+        new: bool = False,
+    ) -> None:
+        """Have the session note what is there now, if it may have to be put back."""
+        if session is None or not session.has_marks:
+            return
+        held: dict[str, Document | None] = dict.fromkeys(ids)
+        if not new:
+            command = {"find": plan.collection, "filter": {ID: {"$in": list(held)}}}
+            for document in self._server.documents(command, session.session):
+                held[document[ID]] = document
+        session.remember(plan.collection, held)
+
+    # Inserting -------------------------------------------------------------------------------------------------
+
+    def insert(self, operation: Insert, session: MongoSession | None) -> None:
+        """Store new rows, all or none."""
+        plan: CollectionPlan = operation.collection.plan
+        rows = operation.rows
+        if len(rows) == 1:
+            self._insert_one(plan, rows[0], session)
+        else:
+            self.together(session, lambda own: self._insert_many(plan, rows, own))
+
+    def _insert_one(self, plan: CollectionPlan, row: Row, session: MongoSession | None) -> None:
+        self._remember(plan, [str(row[0])], session, new=True)
+        try:
+            with timeout(self._server.deadline):
+                self._documents(plan).insert_one(plan.document(row), session=_given(session))
+        except PyMongoError as error:
+            duplicate = duplicate_of(error)
+            if duplicate is None:
+                raise
+            raise plan.rules.duplicate_insert(plan.refused(duplicate[0]), 1, [row], _BACKEND) from error
+
+    def _insert_many(self, plan: CollectionPlan, rows: Sequence[Row], session: MongoSession) -> None:
+        self._remember(plan, [str(row[0]) for row in rows], session, new=True)
+        documents = list(map(plan.document, rows))
+        try:
+            with timeout(self._server.deadline):
+                self._documents(plan).insert_many(documents, session=session.session)
+        except PyMongoError as error:
+            duplicate = duplicate_of(error)
+            if duplicate is None:
+                raise
+            pattern, at = duplicate
+            raise plan.rules.duplicate_insert(plan.refused(pattern), at + 1, rows, _BACKEND) from error
+
+    # Replacing -------------------------------------------------------------------------------------------------
+
+    def replace(self, operation: Replace, session: MongoSession | None) -> list[Row]:
+        """Replace stored rows, all or none; the rows as stored."""
+        plan: CollectionPlan = operation.collection.plan
+        rows = operation.rows
+        if len(rows) == 1:
+            stored = self._replace_one(plan, rows[0], session)
+            if stored is None:
+                raise self._missed(plan, rows[0], session)
+            return [stored]
+        return self.together(session, lambda own: self._replace_many(plan, rows, own))
+
+    def _replace_one(self, plan: CollectionPlan, row: Row, session: MongoSession | None) -> Row | None:
+        """The row as stored, or None where there is none with this id, and this revision, to replace."""
+        self._remember(plan, [str(row[0])], session)
+        documents, own = self._documents(plan), _given(session)
+        document = plan.form.document(row)
+        wanted = plan.guard(row)
+        created = plan.created
+        try:
+            with timeout(self._server.deadline):
+                if created is None:
+                    if plan.schema.extras:
+                        done = documents.replace_one(wanted, document, session=own)
+                    else:
+                        update = {"$set": plan.form.assignments(document)}
+                        done = documents.update_one(wanted, update, session=own)
+                    return row if done.matched_count else None
+                change: Any
+                if plan.schema.extras:
+                    change = [
+                        {"$replaceWith": {"$mergeObjects": [_literal(document), {created: f"${created}"}]}}
+                    ]
+                else:
+                    sets = plan.form.assignments(document)
+                    del sets[created]
+                    change = {"$set": sets}
+                held = documents.find_one_and_update(wanted, change, projection={created: 1}, session=own)
+        except PyMongoError as error:
+            raise self._refused_update(plan, error) from error
+        if held is None:
+            return None
+        at = plan.rules.at[str(plan.schema.created and plan.schema.created.name)]
+        return (*row[:at], held.get(created), *row[at + 1 :])
+
+    def _refused_update(self, plan: CollectionPlan, error: PyMongoError) -> BaseException:
+        return error if duplicate_of(error) is None else plan.rules.duplicate_update(_BACKEND)
+
+    def _missed(self, plan: CollectionPlan, row: Row, session: MongoSession | None) -> StorageError:
+        """Why an update found nothing: no such id, or another revision."""
+        identity = str(row[0])
+        stored = self._revision_of(plan, identity, session)
+        at = plan.rules.revision_at
+        if stored is None or at is None:
+            return plan.rules.not_found(identity, "update")
+        return plan.rules.conflict(identity, expected=int(row[at]) - 1, stored=stored)
+
+    def _revision_of(self, plan: CollectionPlan, identity: str, session: MongoSession | None) -> int | None:
+        if plan.revision is None:
+            return None
+        found = self._server.read(
+            {
+                "find": plan.collection,
+                "filter": {ID: {"$eq": identity}},
+                "projection": {plan.revision: 1},
+                "limit": 1,
+                "singleBatch": True,
+            },
+            _given(session),
+        )
+        batch = found["cursor"]["firstBatch"]
+        return int(batch[0][plan.revision]) if batch else None
+
+    def _replace_many(self, plan: CollectionPlan, rows: Sequence[Row], session: MongoSession) -> list[Row]:
+        ids = [str(row[0]) for row in rows]
+        command = {"find": plan.collection, "filter": {ID: {"$in": ids}}}
+        held = {document[ID]: document for document in self._server.documents(command, session.session)}
+        results: list[Row] = []
+        updates: list[Any] = []
+        for identity, row in zip(ids, rows, strict=True):
+            old = held.get(identity)
+            if old is None:
+                raise plan.rules.not_found(identity, "update")
+        for identity, row in zip(ids, rows, strict=True):
+            old = plan.form.row(held[identity])
+            plan.rules.check_revision(old, row)
+            new = plan.rules.replaced(old, row)
+            results.append(new)
+            updates.append(UpdateOne(plan.guard(row), self._change(plan, old, new)))
+        if session.has_marks:
+            session.remember(plan.collection, dict(held))
+        self._update_many(plan, updates, session)
+        return results
+
+    def _change(self, plan: CollectionPlan, old: Row, new: Row) -> Any:
+        document = plan.form.document(new)
+        if plan.schema.extras:
+            return [{"$replaceWith": _literal(document)}]
+        return {"$set": plan.form.assignments(document)}
+
+    def _update_many(self, plan: CollectionPlan, updates: list[Any], session: MongoSession) -> None:
+        try:
+            with timeout(self._server.deadline):
+                self._documents(plan).bulk_write(updates, ordered=True, session=session.session)
+        except PyMongoError as error:
+            raise self._refused_update(plan, error) from error
+
+    # Both ------------------------------------------------------------------------------------------------------
+
+    def upsert(self, operation: Upsert, session: MongoSession | None) -> Row:
+        """Store a row, or replace the one of the same id; the row as stored."""
+        plan: CollectionPlan = operation.collection.plan
+        for _ in range(_ROUNDS):
+            stored = self._replace_one(plan, operation.replacing, session)
+            if stored is not None:
+                return stored
+            missed = self._missed(plan, operation.replacing, session)
+            if not isinstance(missed, NotFoundError):
+                raise missed
+            try:
+                self._insert_one(plan, operation.inserted, session)
+            except StorageError as error:
+                refused = duplicate_of(error.__cause__) if error.__cause__ is not None else None
+                if session is not None or refused is None or list(refused[0]) != [ID]:
+                    raise
+                continue  # somebody else has just created it
+            return operation.inserted
+        raise StorageError("others create and delete the entity again and again; try again", retryable=True)
+
+    def patch(self, operation: Patch, session: MongoSession | None) -> Row:
+        """Replace some values of a stored row; the row as stored."""
+        plan: CollectionPlan = operation.collection.plan
+        self._remember(plan, [operation.id], session)
+        values = {**{field.key: value for field, value in operation.changes}, **operation.extras}
+        sets = plan.form.changes(values)
+        wanted: Document = {ID: {"$eq": operation.id}}
+        update: Document = {"$set": sets} if sets else {}
+        if plan.revision is not None:
+            if operation.expected is None:
+                update["$inc"] = {plan.revision: 1}
+            else:
+                wanted[plan.revision] = {"$eq": operation.expected}
+                sets[plan.revision] = operation.expected + 1
+        try:
+            with timeout(self._server.deadline):
+                found = self._patched(plan, wanted, update, session)
+        except PyMongoError as error:
+            raise self._refused_update(plan, error) from error
+        if found is not None:
+            row: Row = plan.form.row(found)
+            return row
+        stored = self._revision_of(plan, operation.id, session)
+        if stored is None or operation.expected is None:
+            raise plan.rules.not_found(operation.id, "patch")
+        raise plan.rules.conflict(operation.id, expected=operation.expected, stored=stored)
+
+    def _patched(
+        self, plan: CollectionPlan, wanted: Document, update: Document, session: MongoSession | None
+    ) -> Document | None:
+        documents = self._documents(plan)
+        projection = plan.projection or None
+        if not update:
+            nothing: Document | None = documents.find_one(wanted, projection, session=_given(session))
+            return nothing
+        found: Document | None = documents.find_one_and_update(
+            wanted,
+            update,
+            projection=projection,
+            return_document=ReturnDocument.AFTER,
+            session=_given(session),
+        )
+        return found
+
+    # Deleting --------------------------------------------------------------------------------------------------
+
+    def remove(self, operation: Remove, session: MongoSession | None) -> int:
+        """Delete these ids; how many existed."""
+        plan: CollectionPlan = operation.collection.plan
+        ids = operation.ids
+        if len(ids) == 1:
+            return self._remove(plan, ids, session)
+        return self.together(session, lambda own: self._remove(plan, ids, own))
+
+    def _remove(self, plan: CollectionPlan, ids: Sequence[str], session: MongoSession | None) -> int:
+        self._remember(plan, ids, session)
+        documents, own = self._documents(plan), _given(session)
+        with timeout(self._server.deadline):
+            if len(ids) == 1:
+                done = documents.delete_one({ID: {"$eq": ids[0]}}, session=own)
+            else:
+                done = documents.delete_many({ID: {"$in": list(ids)}}, session=own)
+        return int(done.deleted_count)
+
+
+def _given(session: MongoSession | None) -> Any:
+    return None if session is None else session.session
+
+
+def _literal(document: Document) -> Document:
+    return {"$literal": document}

@@ -1,0 +1,44 @@
+"""How work that must not be left half-done is brought to its end: the two colours' own ways.
+
+PyMongo, when it is cancelled, leaves the server at work. A write that starts a transaction may then arrive after the
+abort that was meant for it, and keep the transaction open until the server's limit (``docs/decisions/0001``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+__all__ = ["finish_later", "finish_now"]
+
+R = TypeVar("R")
+
+
+async def finish_later(work: Awaitable[R], interrupt: Callable[[], Awaitable[object]] | None) -> R:
+    """The result of the work, which runs to its end even when the caller is cancelled.
+
+    Then ``interrupt`` is called, to make the end come soon, the end is waited for, and the cancellation is raised.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if task.cancelled():
+            raise
+        helper = None if interrupt is None or task.done() else asyncio.ensure_future(interrupt())
+        waiting: set[asyncio.Future[Any]] = {task} if helper is None else {task, helper}
+        while not all(each.done() for each in waiting):
+            # Cancelled again, it goes on waiting: whoever gets the connection next must find it idle.
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait(waiting)
+        for each in waiting:
+            if not each.cancelled():
+                each.exception()  # it has been looked at; the cancellation says what happened
+        raise
+
+
+def finish_now(work: R, interrupt: Callable[[], object] | None) -> R:
+    """The result of work that is done: a blocking caller cannot be cancelled."""
+    return work

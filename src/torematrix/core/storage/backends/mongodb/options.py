@@ -1,0 +1,64 @@
+"""What PyMongo is told: how to connect, how safe reads and writes are, how values are read."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
+from bson.int64 import Int64
+from bson.raw_bson import RawBSONDocument
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from .config import Durability, MongoDBConfig
+
+__all__ = ["RAW", "READING", "SNAPSHOT", "client_options", "journal", "write_concern"]
+
+
+class _Int64(TypeDecoder):
+    """A long as a plain int: the library asks for types exactly, and gives to users what it was given."""
+
+    bson_type = Int64
+
+    def transform_bson(self, value: Any) -> int:
+        return int(value)
+
+
+RAW: Final[CodecOptions[Any]] = CodecOptions(document_class=RawBSONDocument)
+"""For replies of commands: PyMongo decodes those without its registry, so the library decodes them whole."""
+READING: Final[CodecOptions[Any]] = CodecOptions(type_registry=TypeRegistry([_Int64()]))
+"""For documents."""
+SNAPSHOT: Final = ReadConcern("snapshot")
+
+
+def client_options(config: MongoDBConfig) -> dict[str, Any]:
+    """The options of a client, beside its URI."""
+    return {
+        "maxPoolSize": config.pool_size,
+        "waitQueueTimeoutMS": _milliseconds(config.pool_timeout),
+        "serverSelectionTimeoutMS": _milliseconds(config.connect_timeout),
+        "connectTimeoutMS": _milliseconds(config.connect_timeout),
+        # Where no other limit holds: while a stream waits for its next batch.
+        "socketTimeoutMS": _milliseconds(config.operation_timeout),
+        "retryWrites": True,
+        "retryReads": True,
+        "tz_aware": False,
+        "appname": "torematrix-storage",
+    }
+
+
+def write_concern(config: MongoDBConfig) -> WriteConcern:
+    """When a write counts as done."""
+    if config.durability is Durability.FAST:
+        return WriteConcern(w=1, j=False)
+    return WriteConcern(w="majority", j=True)
+
+
+def journal(config: MongoDBConfig) -> dict[str, Any]:
+    """The same, for a command."""
+    document: dict[str, Any] = write_concern(config).document
+    return document
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))

@@ -1,0 +1,91 @@
+"""The commands of reading operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson.min_key import MinKey
+
+from ...query.operations import Count, Find, Scan
+from .compile import Compiler
+from .names import ID
+from .plan import CollectionPlan
+
+__all__ = ["count_command", "count_pipeline", "find_command", "scan_command"]
+
+Command = dict[str, Any]
+
+
+def find_command(operation: Find, plan: CollectionPlan, compiler: Compiler) -> Command:
+    """A page of documents, or all of them."""
+    return _documents(operation, plan, compiler, operation.limit, operation.offset)
+
+
+def scan_command(operation: Scan, plan: CollectionPlan, compiler: Compiler) -> Command:
+    """All documents, to be read bit by bit."""
+    command = _documents(operation, plan, compiler, None, 0)
+    if "find" in command:
+        command["batchSize"] = operation.batch_size
+    else:
+        command["cursor"] = {"batchSize": operation.batch_size}
+    return command
+
+
+def _documents(
+    operation: Find | Scan, plan: CollectionPlan, compiler: Compiler, limit: int | None, offset: int
+) -> Command:
+    matching = compiler.filter(operation.condition)
+    sort = plan.sort(operation.sort)
+    if sort is None:
+        return _sorted_by_expressions(operation, plan, compiler, limit, offset)
+    command: Command = {"find": plan.collection, "filter": matching, "sort": sort}
+    if plan.projection:
+        command["projection"] = plan.projection
+    if offset:
+        command["skip"] = offset
+    if limit is not None:
+        command["limit"] = limit
+    command["allowDiskUse"] = True
+    return command
+
+
+def _sorted_by_expressions(
+    operation: Find | Scan, plan: CollectionPlan, compiler: Compiler, limit: int | None, offset: int
+) -> Command:
+    """The same where a key has to be computed: the key of an exact number inside a document, for instance."""
+    computed: dict[str, Any] = {}
+    sort: dict[str, int] = {}
+    for at, key in enumerate(operation.sort):
+        path = plan.places.key_path(key.target)
+        if path is None:
+            path = f"%s{at}"
+            computed[path] = compiler.sort_value(key.target)
+        sort[path] = -1 if key.descending else 1
+    stages: list[Command] = [
+        {"$match": compiler.filter(operation.condition)},
+        {"$set": computed},
+        {"$sort": sort},
+    ]
+    if offset:
+        stages.append({"$skip": offset})
+    if limit is not None:
+        stages.append({"$limit": limit})
+    stages.append({"$unset": [*computed, *plan.projection]})
+    return {"aggregate": plan.collection, "pipeline": stages, "allowDiskUse": True}
+
+
+def count_command(operation: Count, plan: CollectionPlan, compiler: Compiler) -> Command:
+    """How many documents there are; outside transactions, where alone MongoDB allows it."""
+    # Without a query the server answers from its statistics, which may be wrong after a crash.
+    matching = compiler.filter(operation.condition) or {ID: {"$gte": MinKey()}}
+    return {"count": plan.collection, "query": matching}
+
+
+def count_pipeline(operation: Count, plan: CollectionPlan, compiler: Compiler) -> Command:
+    """The same within a transaction or a snapshot."""
+    matching = compiler.filter(operation.condition) or {ID: {"$gte": MinKey()}}
+    return {
+        "aggregate": plan.collection,
+        "pipeline": [{"$match": matching}, {"$count": "n"}],
+        "cursor": {},
+    }
