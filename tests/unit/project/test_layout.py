@@ -67,3 +67,9 @@ def test_the_wheel_holds_the_typed_package_and_nothing_beside_it(tmp_path: Path)
     assert information.replace("METADATA", "licenses/LICENSE") in names
     assert "License-Expression: Apache-2.0" in metadata
     assert "Requires-Python: >=3.11" in metadata
+
+
+def test_the_capability_table_is_what_the_backends_declare() -> None:
+    """`python tools/make_capability_table.py` writes it anew."""
+    tool = [sys.executable, str(PROJECT / "tools" / "make_capability_table.py"), "--check"]
+    assert subprocess.run(tool, cwd=PROJECT, check=False).returncode == 0
