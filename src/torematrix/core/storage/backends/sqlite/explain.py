@@ -5,6 +5,7 @@ from __future__ import annotations
 import apsw
 
 from ...core.options import Explanation
+from ...query.conditions import TRUE
 from ...query.operations import (
     Aggregate,
     Count,
@@ -37,12 +38,16 @@ def explain(connection: apsw.Connection, operation: Operation | Scan) -> Explana
     looks = [step for step in steps if step.startswith(("SCAN", "SEARCH")) and "VIRTUAL TABLE" not in step]
     table = plan.collection
     own = [step for step in looks if step.split()[1:2] == [table]] or looks
+    # An index that is walked from end to end gives an order; where there is a condition it has not found the rows.
+    ordered = getattr(operation, "condition", TRUE) == TRUE
     return Explanation(
         backend="sqlite",
         operation=type(operation).__name__.lower(),
         statements=tuple(text for text, _ in statements),
         plan=tuple(steps),
-        uses_index=all(step.startswith("SEARCH") or "USING" in step for step in own) if own else None,
+        uses_index=all(step.startswith("SEARCH") or (ordered and "USING" in step) for step in own)
+        if own
+        else None,
         emulated=tuple(dict.fromkeys(sql.emulated)),
     )
 

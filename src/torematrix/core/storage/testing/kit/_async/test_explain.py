@@ -117,7 +117,7 @@ INDEXED: Final[list[tuple[str, dict[str, Any]]]] = [
     ("list", {"filters": F("rank") == 1}),
     ("count", {"filters": F("rank") == 1}),
     ("count", {"filters": F("rank").in_([1, 2])}),
-    ("list", {"filters": F("rank") > 1}),
+    ("list", {"filters": F("rank") > 1, "sort_by": "rank"}),
     ("list", {"filters": F("meta.n") == 5}),
     ("list", {"filters": [F("rank") == 1, F("score") > 0.5]}),
     ("list", {"sort_by": "rank", "pagination": Pagination(1, 5)}),
