@@ -107,9 +107,13 @@ class Compiler:
             case TextTest() | Like() | Matches():
                 return self._text(condition)
 
+    def value(self, target: Target) -> Any:
+        """What stands at a place, as an expression; missing where nothing does."""
+        return self._expressions.value(target)
+
     def sort_value(self, target: Target) -> Any:
         """What a place sorts by, as an expression; null and missing sort alike."""
-        value = self._expressions.value(target)
+        value = self.value(target)
         if not target.ordered_text:
             return value
         return {"$arrayElemAt": [{"$split": [value, " "]}, 0]}

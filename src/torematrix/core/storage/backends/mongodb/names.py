@@ -13,6 +13,7 @@ from typing import Final
 from ...query.paths import Step
 
 __all__ = [
+    "GENERATION",
     "ID",
     "KEYS",
     "META",
@@ -36,7 +37,9 @@ WORDS: Final = "%w"
 """Holds the words of the searchable texts."""
 TRIGRAMS: Final = "%t"
 """Holds the trigrams of texts with a substring index."""
-OWN: Final = frozenset({ID, KEYS, WORDS, TRIGRAMS})
+GENERATION: Final = "%g"
+"""Holds what of its texts was declared to be kept under the two before."""
+OWN: Final = frozenset({ID, KEYS, WORDS, TRIGRAMS, GENERATION})
 
 _USERS_ID: Final = "%_id"
 

@@ -99,7 +99,7 @@ class CollectionPlan:
 
     def guard(self, row: Row) -> Document:
         """The filter that selects the document a row may replace: of its id and, where declared, its last revision."""
-        wanted: Document = {ID: {"$eq": row[0]}}
+        wanted: Document = {ID: row[0]}
         at = self.rules.revision_at
         if at is not None and self.revision is not None:
             wanted[self.revision] = {"$eq": row[at] - 1}

@@ -35,6 +35,7 @@ from ....query.operations import (
     Search,
     Upsert,
 )
+from .. import aggregate, explaining
 from ..capabilities import capabilities
 from ..compile import Compiler
 from ..config import MongoDBConfig
@@ -179,7 +180,29 @@ class AsyncMongoDriver(AsyncDriver):
 
     @override
     async def explain(self, operation: Operation | Scan, session: AsyncSession | None = None) -> Explanation:
-        return Explanation(self.backend, type(operation).__name__.lower(), ())
+        plan: CollectionPlan = operation.collection.plan
+        own: AsyncMongoSession | None = session  # type: ignore[assignment]  # begin gives nothing else
+        compiler = self._compiler(plan)
+        commands = explaining.statements(operation, plan, compiler)
+        stages: list[dict[str, Any]] = []
+        try:
+            for command in commands:
+                if "insert" not in command:
+                    stages += explaining.plan_of(await self._explained(command, own))
+        except (PyMongoError, BSONError) as error:
+            raise self.server.failed(error, "explain", operation.collection.name) from error
+        return Explanation(
+            backend=self.backend,
+            operation=type(operation).__name__.lower(),
+            statements=tuple(map(explaining.shown, commands)),
+            plan=tuple(explaining.lines(stages)),
+            uses_index=explaining.finds_by_index(stages, operation),
+            emulated=tuple(dict.fromkeys(compiler.emulated)),
+        )
+
+    async def _explained(self, command: dict[str, Any], session: AsyncMongoSession | None) -> dict[str, Any]:
+        # MongoDB does not explain within a transaction; the plan is the same outside.
+        return await self.server.command({"explain": command, "verbosity": "queryPlanner"})
 
     @override
     async def cursor_key(self) -> bytes:
@@ -227,7 +250,7 @@ class AsyncMongoDriver(AsyncDriver):
         plan: CollectionPlan = operation.collection.plan
         command = {
             "find": plan.collection,
-            "filter": {ID: {"$eq": operation.id}},
+            "filter": {ID: operation.id},
             "limit": 1,
             "singleBatch": True,
         }
@@ -269,7 +292,12 @@ class AsyncMongoDriver(AsyncDriver):
         raise self.unsupported(Feature.SEARCH, "search")
 
     async def _aggregate(self, operation: Aggregate, session: AsyncMongoSession | None) -> list[Group]:
-        raise self.unsupported(Feature.AGGREGATES, "aggregate")
+        plan: CollectionPlan = operation.collection.plan
+        command = aggregate.aggregate_command(operation, plan, self._compiler(plan))
+        documents = await self.server.documents(command, _given(session))
+        if aggregate.is_streamed(operation):
+            return aggregate.put_together(operation, documents)
+        return aggregate.groups_of(operation, documents)
 
     # Writing ---------------------------------------------------------------------------------------------------
 

@@ -132,11 +132,9 @@ class AsyncMongoSession(AsyncSession):
             documents = self.server.database[collection]
             with timeout(self.server.deadline):
                 if document is None:
-                    await documents.delete_one({ID: {"$eq": identity}}, session=self.session)
+                    await documents.delete_one({ID: identity}, session=self.session)
                 else:
-                    await documents.replace_one(
-                        {ID: {"$eq": identity}}, document, upsert=True, session=self.session
-                    )
+                    await documents.replace_one({ID: identity}, document, upsert=True, session=self.session)
             self._undo.pop()
 
     # The end ---------------------------------------------------------------------------------------------------

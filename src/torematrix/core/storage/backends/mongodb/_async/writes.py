@@ -201,7 +201,7 @@ class AsyncWriter:
         found = await self._server.read(
             {
                 "find": plan.collection,
-                "filter": {ID: {"$eq": identity}},
+                "filter": {ID: identity},
                 "projection": {plan.revision: 1},
                 "limit": 1,
                 "singleBatch": True,
@@ -277,7 +277,7 @@ class AsyncWriter:
         await self._remember(plan, [operation.id], session)
         values = {**{field.key: value for field, value in operation.changes}, **operation.extras}
         sets = plan.form.changes(values)
-        wanted: Document = {ID: {"$eq": operation.id}}
+        wanted: Document = {ID: operation.id}
         update: Document = {"$set": sets} if sets else {}
         if plan.revision is not None:
             if operation.expected is None:
@@ -332,7 +332,7 @@ class AsyncWriter:
         documents, own = self._documents(plan), _given(session)
         with timeout(self._server.deadline):
             if len(ids) == 1:
-                done = await documents.delete_one({ID: {"$eq": ids[0]}}, session=own)
+                done = await documents.delete_one({ID: ids[0]}, session=own)
             else:
                 done = await documents.delete_many({ID: {"$in": list(ids)}}, session=own)
         return int(done.deleted_count)

@@ -36,6 +36,7 @@ from ....query.operations import (
     Search,
     Upsert,
 )
+from .. import aggregate
 from ..capabilities import capabilities
 from ..compile import Compiler
 from ..config import MongoDBConfig
@@ -268,7 +269,12 @@ class MongoDriver(Driver):
         raise self.unsupported(Feature.SEARCH, "search")
 
     def _aggregate(self, operation: Aggregate, session: MongoSession | None) -> list[Group]:
-        raise self.unsupported(Feature.AGGREGATES, "aggregate")
+        plan: CollectionPlan = operation.collection.plan
+        command = aggregate.aggregate_command(operation, plan, self._compiler(plan))
+        documents = self.server.documents(command, _given(session))
+        if aggregate.is_streamed(operation):
+            return aggregate.put_together(operation, documents)
+        return aggregate.groups_of(operation, documents)
 
     # Writing ---------------------------------------------------------------------------------------------------
 
