@@ -27,12 +27,12 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-v
 	--no-annotate --no-emit-index-url --no-emit-find-links --no-config --quiet --custom-compile-command "make lock" \
 	$(ARGS)
 
-.PHONY: help setup test lint format types contracts twins check-twins unit unit-others quick docs demo fuzz mutate bench lock \
-	clean distclean
+.PHONY: help setup server-programs servers test lint format types contracts twins check-twins unit unit-others quick docs \
+	demo fuzz mutate bench lock clean distclean
 
 help: ## List the commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name text; do \
-		printf '  make %-14s %s\n' "$$name" "$$text"; done
+		printf '  make %-15s %s\n' "$$name" "$$text"; done
 
 # ------------------------------------------------------------------------------------------------- environment
 setup: $(READY) ## Make the development environment (.venv)
@@ -45,6 +45,12 @@ $(READY): requirements/dev.txt pyproject.toml tools/bootstrap.sh
 .venv-%/.ready: requirements/test.txt pyproject.toml tools/bootstrap.sh | $(READY)
 	@tools/bootstrap.sh .venv-$* requirements/test.txt "$$($(BIN)/python tools/find_pythons.py --only $*)"
 	@touch $@
+
+server-programs: $(READY) ## Find the programs of the test servers; as root, install what is missing
+	@$(BIN)/python -m torematrix.core.storage.testing.servers --install --check
+
+servers: server-programs ## Start the test servers and print their URLs, until Ctrl-C
+	@$(BIN)/python -m torematrix.core.storage.testing.servers
 
 demo: $(READY) ## Import, list, filter, page and search a real folder (CORPUS=..., FOLDER=...)
 	@$(BIN)/python tools/demo.py --corpus "$(CORPUS)" --folder "$(FOLDER)"
@@ -83,7 +89,7 @@ twins: $(READY) ## Generate the synchronous twins from the asynchronous modules
 check-twins: $(READY) ## Check that the synchronous twins are what would be generated
 	@$(BIN)/python tools/generate_twins.py --check
 
-unit: $(READY) ## Run the test suite with branch coverage
+unit: server-programs ## Run the test suite with branch coverage
 	@mkdir -p .coverage
 	@$(BIN)/coverage erase
 	@HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/coverage run $(PYTEST)
@@ -91,13 +97,13 @@ unit: $(READY) ## Run the test suite with branch coverage
 	@$(BIN)/coverage report
 
 # What is marked slow starts the type checkers, which do not depend on the Python that runs them.
-unit-%: .venv-%/.ready
+unit-%: .venv-%/.ready server-programs
 	@HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci-other} .venv-$*/bin/python $(PYTEST) -m "not slow"
 
 unit-others: $(READY) ## Run the test suite on every other Python found (or one: make unit-3.12)
 	@tools/run_stages.sh $$($(BIN)/python tools/find_pythons.py --others --minors | sed 's/^/unit-/')
 
-quick: $(READY) ## Run the fast tests, without coverage
+quick: server-programs ## Run the fast tests, without coverage
 	@$(BIN)/python $(PYTEST) -m "not slow"
 
 bench: $(READY) ## Measure against hand-written code and SQLAlchemy (ARGS='--only get,list'); writes docs/benchmarks.md

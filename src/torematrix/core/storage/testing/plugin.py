@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from .databases import DEFAULT_URLS, expanded, labels
+from .databases import DEFAULT_URLS, Databases, labels
+from .server_fixtures import servers_of
 
 # What else this module uses is imported when a storage is tested: pytest loads plug-ins whatever it runs.
 if TYPE_CHECKING:
@@ -33,10 +34,15 @@ _NEEDS: Final = "storage_needs"
 
 pytest.register_assert_rewrite(f"{_PACKAGE}.kit")
 
+pytest_plugins = [f"{_PACKAGE}.server_fixtures"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options that choose the storages."""
-    about = "a storage to test; {tmp} stands for a new folder, {unique} for a new name"
+    about = (
+        "a storage to test; {tmp} stands for a new folder, {unique} for a new name, {postgresql}, {postgresql_icu}, "
+        "{mongodb} and {mongodb_standalone} for new databases on servers that are found or started"
+    )
     group = parser.getgroup("torematrix-storage", "conformance of storages")
     group.addoption(
         "--storage-url",
@@ -158,16 +164,22 @@ def storage_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
+def _databases(url: str, config: pytest.Config, folders: pytest.TempPathFactory) -> Databases:
+    return Databases(url, lambda: folders.mktemp("storage"), lambda: servers_of(config))
+
+
 @pytest.fixture(scope="module")
-def _storage_home(storage_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kit]:
+def _storage_home(
+    storage_url: str, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Kit]:
     from ..face._sync.storage import Storage
     from ._sync.harness import Kit
 
-    def new_url() -> str:
-        return expanded(storage_url, lambda: tmp_path_factory.mktemp("storage"))
-
-    with Storage.open(new_url()) as storage:
-        yield Kit(storage, new_url, _as_it_is)
+    with (
+        _databases(storage_url, pytestconfig, tmp_path_factory) as databases,
+        Storage.open(databases.new_url()) as storage,
+    ):
+        yield Kit(storage, databases.new_url, _as_it_is)
 
 
 def _as_it_is(result: Any) -> Any:
@@ -175,21 +187,20 @@ def _as_it_is(result: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def _async_storage_home(storage_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AsyncKit]:
+def _async_storage_home(
+    storage_url: str, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AsyncKit]:
     from ..face._async.storage import AsyncStorage
     from ._async.harness import AsyncKit
 
-    def new_url() -> str:
-        return expanded(storage_url, lambda: tmp_path_factory.mktemp("storage"))
-
-    with asyncio.Runner() as runner:
+    with _databases(storage_url, pytestconfig, tmp_path_factory) as databases, asyncio.Runner() as runner:
 
         def run(awaitable: Any) -> Any:
             return runner.run(awaitable)
 
-        storage = run(AsyncStorage.open_awaited(new_url()))
+        storage = run(AsyncStorage.open_awaited(databases.new_url()))
         try:
-            yield AsyncKit(storage, new_url, run)
+            yield AsyncKit(storage, databases.new_url, run)
         finally:
             run(storage.close())
 
