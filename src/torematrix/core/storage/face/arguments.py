@@ -187,7 +187,7 @@ def aggregation_of(
     """
     schema = collection.schema
     condition = condition_of(schema, filters)
-    paths = (group_by,) if isinstance(group_by, str) else tuple(group_by or ())
+    paths = _group_paths(group_by)
     if not measures:
         raise InvalidQueryError("aggregate needs at least one measure, such as total=Count()")
     if len(set(paths)) != len(paths) or set(paths) & set(measures):
@@ -195,6 +195,20 @@ def aggregation_of(
     group = tuple(sortable(schema, path, "group") for path in paths)
     asked = tuple(measure_of(schema, measure) for measure in measures.values())
     return Aggregation(Aggregate(collection, condition, group, asked), paths, tuple(measures))
+
+
+def _group_paths(group_by: object) -> tuple[str, ...]:
+    if group_by is None:
+        return ()
+    if isinstance(group_by, str):
+        return (group_by,)
+    if not isinstance(group_by, Iterable) or isinstance(group_by, (bytes, Mapping)):
+        raise InvalidQueryError("group_by is a field name or a list of them")
+    paths = list(cast("Iterable[object]", group_by))
+    for path in paths:
+        if not isinstance(path, str):
+            raise InvalidQueryError("a field is named by a str")
+    return tuple(cast("list[str]", paths))
 
 
 class SearchRequest(msgspec.Struct, frozen=True):

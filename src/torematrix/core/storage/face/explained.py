@@ -12,7 +12,7 @@ from ..query.conditions import FALSE
 from ..query.filters import CursorPagination, Filters, Pagination, SortBy, SortOrder
 from ..query.normalise import condition_of, sort_of
 from ..query.operations import Aggregate, Collection, Count, Fetch, Find, Operation, Scan, Search
-from .arguments import aggregation_of, limits_of, scan_of, search_request
+from .arguments import aggregation_of, id_text, limits_of, scan_of, search_request
 from .pages import SearchPager, SortPager
 
 __all__ = ["explained"]
@@ -67,7 +67,8 @@ def _count(collection: Collection, _key: bytes, /, filters: Filters = None) -> C
 
 
 def _get(collection: Collection, _key: bytes, /, entity_id: str) -> Fetch:
-    return Fetch(collection, str(entity_id))
+    # An id that no entity can have is not looked for at all; how another would be is what there is to show.
+    return Fetch(collection, id_text(collection.schema, entity_id) or "")
 
 
 def _stream(

@@ -97,10 +97,12 @@ def spec_of(
     """The index over these paths, named after them where no name is given."""
     if name is None:
         name = _name(paths, scalars, unique=unique, substring=substring)
-    elif not _IDENTIFIER.fullmatch(name) or len(name) > MAX_NAME_BYTES:
+    elif not isinstance(name, str) or not _IDENTIFIER.fullmatch(name) or len(name) > MAX_NAME_BYTES:
         raise ConfigurationError(
             f"an index's name is ASCII letters, digits and underscores, at most {MAX_NAME_BYTES} of them: {name!r}"
         )
+    else:
+        name = str.__str__(name)
     return IndexSpec(name, paths, scalars, unique, substring, typed)
 
 

@@ -48,6 +48,10 @@ class Index:
         types = [path for path in paths if not isinstance(path, str)]
         if types and (len(names) != 1 or len(types) != 1 or paths[0] != names[0]):
             raise ConfigurationError('a typed path is declared by itself, as in Index("meta.year", int)')
+        if name is not None and not isinstance(name, str):
+            raise ConfigurationError("an index's name is text")
+        if types and types[0].__hash__ is None:
+            raise ConfigurationError("a typed path is declared with a type")
         if len(set(names)) != len(names):
             raise ConfigurationError("an index names the same path twice")
         if substring and len(names) > 1:

@@ -39,8 +39,11 @@ _RESERVED_COLUMNS = frozenset(
 )
 
 
-def check_collection(name: object) -> None:
-    """Raise ConfigurationError unless the name can be a collection's on every engine."""
+def check_collection(name: object) -> str:
+    """The name as a plain str; ConfigurationError unless it can be a collection's on every engine.
+
+    A member of a text Enum, or of another class made from str, may say that its text is something else.
+    """
     if not isinstance(name, str) or not _COLLECTION.fullmatch(name):
         raise ConfigurationError(
             "a collection's name is ASCII letters, digits and underscores, and does not start with a digit"
@@ -53,6 +56,7 @@ def check_collection(name: object) -> None:
         raise ConfigurationError(
             f"{name!r}: names that start with {', '.join(_RESERVED_PREFIXES)} are reserved"
         )
+    return str.__str__(name)
 
 
 def check_field_name(name: str) -> None:

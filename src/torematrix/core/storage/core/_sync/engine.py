@@ -72,7 +72,7 @@ class Engine:
 
     def collection(self, name: str, schema: Schema) -> Collection:
         """The collection of that name for entities of that schema; no I/O."""
-        check_collection(name)
+        name = check_collection(name)
         known = self._collections.get((name, schema))
         if known is None:
             for other, _ in self._collections:

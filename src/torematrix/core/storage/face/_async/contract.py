@@ -275,6 +275,7 @@ class AsyncRepository(ABC, Generic[T]):
     @abstractmethod
     async def aggregate(
         self,
+        /,
         filters: Filters = None,
         group_by: str | Iterable[str] | None = None,
         **measures: Measured,

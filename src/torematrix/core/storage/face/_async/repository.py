@@ -233,6 +233,7 @@ class AsyncStorageRepository(AsyncRepository[T]):
 
     async def aggregate(
         self,
+        /,
         filters: Filters = None,
         group_by: str | Iterable[str] | None = None,
         **measures: Measured,

@@ -276,6 +276,7 @@ class Repository(ABC, Generic[T]):
     @abstractmethod
     def aggregate(
         self,
+        /,
         filters: Filters = None,
         group_by: str | Iterable[str] | None = None,
         **measures: Measured,

@@ -230,6 +230,7 @@ class StorageRepository(Repository[T]):
 
     def aggregate(
         self,
+        /,
         filters: Filters = None,
         group_by: str | Iterable[str] | None = None,
         **measures: Measured,

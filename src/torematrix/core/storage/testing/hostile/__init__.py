@@ -14,7 +14,17 @@ from .sql import SQL
 from .texts import TEXTS_OF_LANGUAGES
 from .values import CONTAINERS, NUMBERS, OBJECTS, VALUES, WRONG_NUMBERS
 
-__all__ = ["CANARY", "CONTAINERS", "NUMBERS", "OBJECTS", "ORIGINS", "TEXTS", "VALUES", "WRONG_NUMBERS", "Origin"]
+__all__ = [
+    "CANARY",
+    "CONTAINERS",
+    "NUMBERS",
+    "OBJECTS",
+    "ORIGINS",
+    "TEXTS",
+    "VALUES",
+    "WRONG_NUMBERS",
+    "Origin",
+]
 
 ORIGINS: Final[tuple[Origin, ...]] = (*SQL, *MONGO, *TEXTS_OF_LANGUAGES)
 TEXTS: Final[tuple[str, ...]] = tuple(dict.fromkeys(text for origin in ORIGINS for text in origin.texts))

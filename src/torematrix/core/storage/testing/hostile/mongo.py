@@ -12,7 +12,13 @@ MONGO: Final[tuple[Origin, ...]] = (
     Origin(
         "CVE-2024-53900",
         "mongoose passed $where on when it populated",
-        ("$where", "$where: sleep(5000)", "this.title == 'x' || true", "function() { return true; }", "sleep(5000)||true"),
+        (
+            "$where",
+            "$where: sleep(5000)",
+            "this.title == 'x' || true",
+            "function() { return true; }",
+            "sleep(5000)||true",
+        ),
     ),
     Origin(
         "CVE-2025-23061",
@@ -22,12 +28,28 @@ MONGO: Final[tuple[Origin, ...]] = (
     Origin(
         "CVE-2019-17426",
         "mongoose skipped its casting for a value that claimed to be BSON",
-        ("_bsontype", "ObjectID", "$oid", "$numberLong", "$date", "$binary", "$uuid", "$regularExpression", "$code"),
+        (
+            "_bsontype",
+            "ObjectID",
+            "$oid",
+            "$numberLong",
+            "$date",
+            "$binary",
+            "$uuid",
+            "$regularExpression",
+            "$code",
+        ),
     ),
     Origin(
         "CVE-2023-3696",
         "mongoose set properties by names that came from data, and reached the prototype of everything",
-        ("__proto__", "constructor.prototype.x", "prototype", "__proto__.polluted", 'constructor["prototype"]'),
+        (
+            "__proto__",
+            "constructor.prototype.x",
+            "prototype",
+            "__proto__.polluted",
+            'constructor["prototype"]',
+        ),
     ),
     Origin(
         "CVE-2020-8158",
@@ -37,7 +59,20 @@ MONGO: Final[tuple[Origin, ...]] = (
     Origin(
         "CVE-2021-22911",
         "Rocket.Chat took operators and expressions from requests: values were guessed letter by letter",
-        ("$regex", "^a", "$options", "$ne", "$gt", "$in", "$nin", "$exists", "$type", "$mod", "$size", "$all"),
+        (
+            "$regex",
+            "^a",
+            "$options",
+            "$ne",
+            "$gt",
+            "$in",
+            "$nin",
+            "$exists",
+            "$type",
+            "$mod",
+            "$size",
+            "$all",
+        ),
     ),
     Origin(
         "CVE-2026-48121",
@@ -47,7 +82,18 @@ MONGO: Final[tuple[Origin, ...]] = (
     Origin(
         "CVE-2026-82060",
         "MongoDB put stored values that looked like operators into a query of its own",
-        ("$eq", "$literal", "$getField", "$set", "$unset", "$inc", "$rename", "$push", "$setOnInsert", "$$ROOT"),
+        (
+            "$eq",
+            "$literal",
+            "$getField",
+            "$set",
+            "$unset",
+            "$inc",
+            "$rename",
+            "$push",
+            "$setOnInsert",
+            "$$ROOT",
+        ),
     ),
     Origin(
         "MongoDB: field names",
@@ -109,6 +155,15 @@ MONGO: Final[tuple[Origin, ...]] = (
     Origin(
         "MongoDB: aggregation",
         "stages that write, or that read another collection",
-        ("$out", "$merge", f'{{"$out": "{CANARY}"}}', "$lookup", "$unionWith", "$graphLookup", "$documents", "$match"),
+        (
+            "$out",
+            "$merge",
+            f'{{"$out": "{CANARY}"}}',
+            "$lookup",
+            "$unionWith",
+            "$graphLookup",
+            "$documents",
+            "$match",
+        ),
     ),
 )

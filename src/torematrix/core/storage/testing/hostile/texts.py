@@ -74,7 +74,13 @@ TEXTS_OF_LANGUAGES: Final[tuple[Origin, ...]] = (
     Origin(
         "CVE-2026-14662",
         "PostgreSQL computed sizes of tsquery and tsvector with numbers that overflowed",
-        ("a & " * 500 + "a", "!" * 2_000, "(" * 1_000 + "a" + ")" * 1_000, "a <-> " * 400 + "b", "x " * 2_000),
+        (
+            "a & " * 500 + "a",
+            "!" * 2_000,
+            "(" * 1_000 + "a" + ")" * 1_000,
+            "a <-> " * 400 + "b",
+            "x " * 2_000,
+        ),
     ),
     Origin(
         "MongoDB: $text",
@@ -271,7 +277,7 @@ TEXTS_OF_LANGUAGES: Final[tuple[Origin, ...]] = (
             "=1+1",
             "__import__('os')",
             "!!python/object",
-            "O:8:\"stdClass\":0:{}",
+            'O:8:"stdClass":0:{}',
         ),
     ),
     Origin(
@@ -345,7 +351,21 @@ TEXTS_OF_LANGUAGES: Final[tuple[Origin, ...]] = (
     Origin(
         "blank texts",
         "nothing, and what looks like nothing",
-        ("", " ", "  ", "\t", "\n", "\r\n", "\x0b", "\x0c", "\u00a0", "\u3000", " title", "title ", "title\n"),
+        (
+            "",
+            " ",
+            "  ",
+            "\t",
+            "\n",
+            "\r\n",
+            "\x0b",
+            "\x0c",
+            "\u00a0",
+            "\u3000",
+            " title",
+            "title ",
+            "title\n",
+        ),
     ),
     Origin(
         "texts that are values elsewhere",

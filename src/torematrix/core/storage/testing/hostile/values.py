@@ -73,7 +73,7 @@ class _Extended:
     def as_sql(self, *_: object) -> str:
         return "1 OR 1=1"
 
-    def toSQL(self) -> str:
+    def toSQL(self) -> str:  # noqa: N802 - as one library calls it
         return "1 OR 1=1"
 
 
@@ -94,13 +94,55 @@ CONTAINERS: Final[tuple[Any, ...]] = (
     *({"$gt": ""}, {"$ne": None}, {"$ne": 1}, {"$exists": True}, {"$regex": ".*"}, {"$in": ["a", "b"]}),
     *({"$where": "1"}, {"$where": "sleep(5000) || true"}, {"$expr": {"$eq": [1, 1]}}, {"$not": {"$eq": 1}}),
     {"$function": {"body": "function() { return true }", "args": [], "lang": "js"}},
-    *({"$or": [{}, {"a": 1}]}, {"$and": []}, {"$nor": []}, {"$literal": 1}, {"$eq": 1}, {"$type": 2}, {"$size": 0}),
-    *({"$jsonSchema": {}}, {"$comment": "x"}, {"$elemMatch": {"$exists": True}}, {"$all": [[]]}, {"$mod": [1, 0]}),
+    *(
+        {"$or": [{}, {"a": 1}]},
+        {"$and": []},
+        {"$nor": []},
+        {"$literal": 1},
+        {"$eq": 1},
+        {"$type": 2},
+        {"$size": 0},
+    ),
+    *(
+        {"$jsonSchema": {}},
+        {"$comment": "x"},
+        {"$elemMatch": {"$exists": True}},
+        {"$all": [[]]},
+        {"$mod": [1, 0]},
+    ),
     *({"$ref": "users", "$id": 1, "$db": "admin"}, {"$oid": "0" * 24}, {"$numberLong": "1"}, {"$date": 0}),
-    *({"a": {"$gt": ""}}, {"a": [{"$ne": 1}]}, {"$set": {"title": "x"}}, {"$unset": "title"}, {"": 1}, {".": 1}),
-    *({"__proto__": {"x": 1}}, {"constructor": {"prototype": {"x": 1}}}, {"a.b": {"$c": 1}}, {"title": 1, "id": 2}),
-    *([{"$ne": None}], [{"$gt": ""}, 1], [[]], [[[]]], [None], [None, None], [{}], ["' OR 1=1 --"], {"0": "a"}),
-    *({"password": {"password": 1}}, {"title": {"title": 1}}, {"inc": "x"}, {"raw": "1 OR 1=1"}, {"__raw": True}),
+    *(
+        {"a": {"$gt": ""}},
+        {"a": [{"$ne": 1}]},
+        {"$set": {"title": "x"}},
+        {"$unset": "title"},
+        {"": 1},
+        {".": 1},
+    ),
+    *(
+        {"__proto__": {"x": 1}},
+        {"constructor": {"prototype": {"x": 1}}},
+        {"a.b": {"$c": 1}},
+        {"title": 1, "id": 2},
+    ),
+    *(
+        [{"$ne": None}],
+        [{"$gt": ""}, 1],
+        [[]],
+        [[[]]],
+        [None],
+        [None, None],
+        [{}],
+        ["' OR 1=1 --"],
+        {"0": "a"},
+    ),
+    *(
+        {"password": {"password": 1}},
+        {"title": {"title": 1}},
+        {"inc": "x"},
+        {"raw": "1 OR 1=1"},
+        {"__raw": True},
+    ),
     *({"_connector": "OR 1=1 OR"}, {"toSQL": "x"}, {"id": {"$gt": ""}}, {"[Symbol]": 1}, {}, []),
 )
 """Dicts and lists that some library took for more than data. All of them can be stored."""
@@ -117,10 +159,25 @@ WRONG_NUMBERS: Final[tuple[Any, ...]] = (
 """Numbers that no engine holds."""
 
 OBJECTS: Final[tuple[Any, ...]] = (
-    *(_LyingText("a"), _LyingNumber(1), _LyingDict(a=1), _Text.OPERATOR, _Extended(), _Extended, _itself(), _deep(200)),
-    *(object(), type, len, lambda: "x", ..., NotImplemented, iter(["a"]), range(3), {"a", "b"}, frozenset({1}), (1, "a")),
+    *(
+        _LyingText("a"),
+        _LyingNumber(1),
+        _LyingDict(a=1),
+        _Text.OPERATOR,
+        _Extended(),
+        _Extended,
+        _itself(),
+        _deep(200),
+    ),
+    *(object(), type, len, lambda: "x", ..., NotImplemented, iter(["a"]), range(3)),
+    *({"a", "b"}, frozenset({1}), (1, "a")),
     *(b"' OR 1=1 --", bytearray(b"a"), memoryview(b"a"), b"\xff\xfe", UUID(int=0), dt.timedelta.max),
-    *(dt.datetime.max, dt.datetime.min.replace(tzinfo=dt.UTC), dt.date.min, dt.time(0, tzinfo=dt.UTC)),
+    *(
+        dt.datetime.max.replace(tzinfo=dt.UTC),
+        dt.datetime.min.replace(tzinfo=dt.UTC),
+        dt.date.min,
+        dt.time(0, tzinfo=dt.UTC),
+    ),
     *({1: 2}, {None: 1}, {("a",): 1}, {b"a": 1}, {"a": object()}, [object()], slice(1), Exception("x"), None),
 )
 """Objects that no declared place takes, or that are not what they say."""

@@ -1,0 +1,269 @@
+"""Hostile input in every slot of every write, and in names that are given once: collections, indexes, fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import pytest
+
+from torematrix.core.storage import (
+    ConfigurationError,
+    DuplicateError,
+    F,
+    Feature,
+    Index,
+    InvalidEntityError,
+    InvalidQueryError,
+    Max,
+    SortOrder,
+    Sum,
+    Unique,
+)
+
+from ....query.paths import format_path
+from ..._async.harness import AsyncKit
+from ..._async.probe import AsyncProbe
+from ...hostile import TEXTS, VALUES
+from ...hostile.attempts import SECRET, reference_outcomes
+from ...hostile.changes import (
+    declared_patch_attempts,
+    first_texts,
+    id_attempts,
+    patch_attempts,
+    value_patch_attempts,
+)
+from ...hostile.rows import PORTIONS, Held, is_kept, value_documents
+from ...needs import needs
+
+DICT: type[dict[str, Any]] = dict
+
+
+async def test_texts_come_back(kit: AsyncKit) -> None:
+    """What can be kept is kept to the character, in every place; what cannot be is refused by every write."""
+    async with AsyncProbe(kit) as probe:
+        repository = await kit.repository(Held)
+        for portion in PORTIONS:
+            await probe.fill(repository, portion.rows)
+            assert await repository.list() == portion.rows
+            for row in portion.rows:
+                assert await repository.delete(str(row.id))
+        kept = await repository.create(PORTIONS[0].rows[0])
+        for text in [text for text in TEXTS if not is_kept(text)]:
+            places: list[dict[str, Any]] = [
+                {"text": text},
+                {"status": text},
+                {"tags": [text]},
+                {"extra": {"a": text}},
+                {"extra": {text: 1}},
+                {"extra": {"a": [{text: 1}]}},
+            ]
+            for place in places:
+                for write in (repository.create, repository.upsert, repository.update):
+                    with pytest.raises(InvalidEntityError):
+                        await write(Held(id=kept.id, **place))
+                with pytest.raises(InvalidEntityError):
+                    await repository.bulk_create([Held(), Held(**place)])
+        assert await repository.list() == [kept]
+
+
+async def test_ids_are_data(kit: AsyncKit) -> None:
+    """Every text that can be an id is one; nothing is found, changed or deleted by another."""
+    async with AsyncProbe(kit) as probe:
+        attempts = id_attempts()
+        expected = reference_outcomes("ids", DICT, [], attempts)
+        assert await probe.differences(await kit.documents(), attempts, expected) == []
+
+
+async def test_keys_of_changes_are_data(kit: AsyncKit) -> None:
+    """A change names keys at the top of a document, whatever it looks like, and touches no other document."""
+    async with AsyncProbe(kit) as probe:
+        for portion in PORTIONS:
+            repository = await kit.documents()
+            await probe.fill(repository, portion.documents)
+            attempts = patch_attempts(portion)
+            expected = reference_outcomes(f"changes {portion.number}", DICT, portion.documents, attempts)
+            assert await probe.differences(repository, attempts, expected) == []
+
+
+async def test_changed_values_are_data(kit: AsyncKit) -> None:
+    """What looks like an update operator or a replacement is a value."""
+    async with AsyncProbe(kit) as probe:
+        documents, attempts = value_documents(), value_patch_attempts()
+        repository = await kit.documents()
+        await probe.fill(repository, documents)
+        expected = reference_outcomes("changed values", DICT, documents, attempts)
+        assert await probe.differences(repository, attempts, expected) == []
+
+
+async def test_declared_fields_are_all_there_are(kit: AsyncKit) -> None:
+    """Where fields are declared no other name is changed, and no field takes what it was not declared to hold."""
+    async with AsyncProbe(kit) as probe:
+        rows, attempts = PORTIONS[0].rows, declared_patch_attempts()
+        repository = await kit.repository(Held)
+        await probe.fill(repository, rows)
+        expected = reference_outcomes("declared changes", Held, rows, attempts)
+        assert await probe.differences(repository, attempts, expected) == []
+
+
+async def test_entities_of_other_kinds_are_refused(kit: AsyncKit) -> None:
+    """What is no entity of the class is refused by every write, whatever it pretends to be."""
+    async with AsyncProbe(kit):
+        repository: Any = await kit.repository(Held)
+        for value in (*VALUES, *TEXTS[:50]):
+            calls: list[tuple[Any, Any]] = [
+                *((write, value) for write in (repository.create, repository.update, repository.upsert)),
+                *((write, [value]) for write in (repository.bulk_create, repository.bulk_update)),
+            ]
+            for write, argument in calls:
+                with pytest.raises((InvalidEntityError, InvalidQueryError)):
+                    await write(argument)
+        assert await repository.count() == 0
+
+
+# ----------------------------------------------------------------------------------------------- names that are given
+
+
+async def test_names_of_collections(kit: AsyncKit) -> None:
+    """A collection's name is letters, digits and underscores; a word of SQL among them is a name like others."""
+    async with AsyncProbe(kit):
+        storage = await kit.fresh()
+        before = set(await kit.storage.collections())
+        names: set[str] = set()
+        for text in TEXTS:
+            try:
+                repository = storage.repository(DICT, text)
+            except ConfigurationError:
+                with pytest.raises(ConfigurationError):
+                    await storage.stored_repository(text)
+                continue
+            names.add(text)
+            await repository.create({"id": f"of {text}"})
+            assert await repository.get(f"of {text}") == {"id": f"of {text}"}
+        assert {"data", "rowid", "true", "constructor", "undefined"} <= names
+        assert names <= set(await storage.collections())
+        assert before <= set(await kit.storage.collections())
+        for value in VALUES:
+            wrong: Any = value
+            if isinstance(wrong, str) and wrong[:].isidentifier():  # a text that says that it is another
+                assert type(storage.repository(DICT, wrong).collection_name) is str
+            elif wrong is not None:
+                with pytest.raises(ConfigurationError):
+                    storage.repository(DICT, wrong)
+
+
+async def test_paths_of_indexes_are_data(kit: AsyncKit) -> None:
+    """Any key may have an index, be unique and be sorted by."""
+    async with AsyncProbe(kit):
+        texts = first_texts()
+        assert len(texts) > 100
+        for start in range(0, len(texts), 20):
+            some = texts[start : start + 20]
+            paths = [format_path(("below", text)) for text in some]
+            indexes = [Index(path, str) for path in paths[1:]]
+            repository = await kit.documents(indexes=[Unique(paths[0], str), *indexes])
+            below = {text: f"{number}" for number, text in enumerate(some)}
+            await repository.create({"id": "a", "below": below, "secret": SECRET})
+            await repository.create({"id": "b", "below": {text: f"{text}!" for text in some}})
+            for number, path in enumerate(paths):
+                assert [found["id"] for found in await repository.list(F(path) == f"{number}")] == ["a"]
+                condition = F(path).in_([f"{number}", f"{some[number]}!"])
+                order = [(path, SortOrder.DESC), "id"]
+                found = [document["id"] for document in await repository.list(condition, order)]
+                assert sorted(found) == ["a", "b"]
+            with pytest.raises(DuplicateError) as caught:
+                await repository.create({"id": "c", "below": {some[0]: "0"}, "secret": SECRET})
+            assert SECRET not in str(caught.value)
+
+
+@needs(Feature.SEARCH)
+async def test_searchable_paths_are_data(kit: AsyncKit) -> None:
+    """Search looks at the keys that it was told to look at, whatever they are called."""
+    async with AsyncProbe(kit):
+        texts = first_texts()
+        for start in range(0, len(texts), 30):
+            some = texts[start : start + 30]
+            paths = [format_path(("below", text)) for text in some]
+            repository = await kit.documents(searchable=paths)
+            await repository.create(
+                {"id": "a", "below": {text: f"word{number}" for number, text in enumerate(some)}}
+            )
+            for number, path in enumerate(paths):
+                assert len(await repository.search(f"word{number}")) == 1
+                assert len(await repository.search(f"word{number}", [path])) == 1
+            assert await repository.search("word1", [paths[0]]) == []
+
+
+async def test_names_of_indexes_are_identifiers(kit: AsyncKit) -> None:
+    """A name that is given to an index is one, or is refused."""
+    async with AsyncProbe(kit):
+        for text in TEXTS:
+            if not text.isidentifier() or not text.isascii() or len(text) > 48:
+                with pytest.raises(ConfigurationError):
+                    kit.storage.repository(DICT, kit.name(), indexes=[Index("a", str, name=text)])
+        for value in VALUES:
+            wrong: Any = value
+            if wrong is not None and not isinstance(wrong, str):
+                with pytest.raises(ConfigurationError):
+                    kit.storage.repository(DICT, kit.name(), indexes=[Index("a", str, name=wrong)])
+
+
+async def test_isolations_are_named(kit: AsyncKit) -> None:
+    """An isolation is one of those there are; the name of none becomes a part of a statement."""
+    async with AsyncProbe(kit):
+        for value in (*TEXTS, *VALUES):
+            wrong: Any = value
+            with pytest.raises(InvalidQueryError):
+                kit.storage.transaction(isolation=wrong)
+
+
+@dataclass
+class Reserved:
+    """Fields whose names mean something to an engine, or to this library."""
+
+    select: int = 1
+    order: Annotated[str, Index()] = "order"
+    group: str = "group"
+    data: dict[str, Any] = field(default_factory=dict)
+    seq: int = 2
+    rowid: Annotated[int, Index()] = 3
+    oid: int = 4
+    ctid: str = "ctid"
+    xmin: int = 5
+    tableoid: int = 6
+    _id: str = "not the id"
+    user: Annotated[str, Unique()] = "user"
+    table: str = "table"
+    current_date: str = "never"
+    constructor: str = "constructor"
+    toString: str = "toString"  # noqa: N815 - a name of JavaScript's
+    __proto__: str = "proto"
+    key: str = "key"
+    value: str = "value"
+    count: int = 7
+    sum: int = 8
+    null: str = "null"
+    true: bool = False
+    ſ: str = "a long s, which some fold to s"  # noqa: PLC2401 - that is the point
+    ß: str = "a sharp s"  # noqa: PLC2401
+    日本: str = "Japan"  # noqa: PLC2401
+    id: str | None = None
+
+
+async def test_fields_may_have_any_name(kit: AsyncKit) -> None:
+    """Names of columns, words of SQL, names of JavaScript and letters of all scripts are names of fields."""
+    async with AsyncProbe(kit):
+        repository = await kit.repository(Reserved)
+        made = await repository.create(Reserved(id="a"))
+        other = await repository.create(Reserved(user="other", id="b", select=9, rowid=10))
+        assert await repository.list() == [made, other]
+        for name in Reserved.__dataclass_fields__:
+            value = getattr(made, name)
+            path = format_path((name,))
+            if isinstance(value, dict) or name == "id":
+                continue
+            assert made in await repository.list(F(path) == value, sort_by=path)
+            assert (await repository.patch("b", **{name: value if name != "user" else "third"})) is not None
+        assert await repository.list(F("rowid") == 3) == [made, await repository.get("b")]
+        groups = await repository.aggregate(group_by=["order", "true"], sum=Sum("count"), null=Max("rowid"))
+        assert groups == [{"order": "order", "true": False, "sum": 14, "null": 3}]
