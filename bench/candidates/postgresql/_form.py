@@ -76,7 +76,8 @@ encode: Final = msgspec.json.Encoder().encode
 decode: Final = msgspec.json.Decoder(_Data).decode
 
 
-_moment: Final = dt.datetime.fromisoformat
+moment_of: Final = dt.datetime.fromisoformat
+"""A time, from how it is stored."""
 
 
 def text_of(moment: dt.datetime) -> str:
@@ -136,7 +137,7 @@ def created(item: Item, row: Row, moment: dt.datetime) -> Item:
 
 def updated(item: Item, created_at: str, moment: dt.datetime) -> Item:
     """The item as it is stored after an update, likewise."""
-    return _stored(item, item.id, _moment(created_at), moment)
+    return _stored(item, item.id, moment_of(created_at), moment)
 
 
 def _stored(item: Item, entity_id: str | None, created_at: dt.datetime, updated_at: dt.datetime) -> Item:
@@ -159,7 +160,7 @@ def item_of(row: Row) -> Item:
     entity_id, title, status, owner, size, score, active, created, updated, data = row
     return Item(
         *(title, status, owner, size, score, active, decode(data).tags, entity_id),
-        *(_moment(created), _moment(updated)),
+        *(moment_of(created), moment_of(updated)),
     )
 
 

@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
 import psycopg
-from entities import Fields, Item
+from entities import Article, Fields, Item
 from psycopg.abc import AdaptContext
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 from psycopg.types.numeric import Int8BinaryDumper
 from psycopg_pool import ConnectionPool
 
+from . import _articles as text
 from . import _form as form
 from ._form import Row
 
@@ -96,12 +97,12 @@ class Base:
             self._pool.putconn(connection)
 
     @contextmanager
-    def transaction(self) -> Iterator[psycopg.RawCursor[Row]]:
+    def transaction(self, begin: str = "BEGIN") -> Iterator[psycopg.RawCursor[Row]]:
         """A cursor in a transaction."""
         connection = self._pool.getconn()
         try:
             cursor = connection.kept
-            cursor.execute("BEGIN")
+            cursor.execute(begin)
             try:
                 yield cursor
             except BaseException:
@@ -214,15 +215,80 @@ class Items(Base):
         return [form.updated(item, created[item.id], moment) for item in items]
 
 
+class Articles(Base):
+    """The articles, with the index of their words in step."""
+
+    def entity(self, fields: Fields) -> Article:
+        return Article(**fields)
+
+    def edited(self, fields: Fields, changes: Fields) -> Article:
+        return Article(**{**fields, **changes})
+
+    def create(self, article: Article) -> Article:
+        moment, now = form.now()
+        row = text.new_row(article, now)
+        words = text.Words(article.title, article.body)
+        self.done(text.INSERT, *row, *words.parameters())
+        return text.created(article, row, moment)
+
+    def update(self, article: Article) -> Article:
+        moment, now = form.now()
+        with self.transaction() as cursor:
+            found = cursor.execute(text.UPDATE, text.values(article, now)).fetchone()
+            if found is None:
+                raise KeyError(article.id)
+            seq, created_at, differs = found
+            if differs:
+                words = text.Words(article.title, article.body)
+                cursor.execute(text.FORGET, (text.array([seq]),))
+                cursor.execute(text.INDEX, (seq, *words.parameters()))
+        return text.updated(article, created_at, moment)
+
+    def bulk_create(self, articles: list[Article]) -> list[Article]:
+        moment, now = form.now()
+        rows = [text.new_row(article, now) for article in articles]
+        words = [text.Words(article.title, article.body) for article in articles]
+        with self.transaction() as cursor:
+            seqs = [row[0] for row in cursor.execute(text.SEQS, (len(rows),)).fetchall()]
+            with cursor.copy(text.COPY) as copy:
+                copy.set_types(text.TYPES)
+                for row, seq in zip(rows, seqs, strict=True):
+                    copy.write_row((*row, seq))
+            with cursor.copy(text.COPY_TEXTS) as copy:
+                copy.write(text.texts_lines(seqs, words))
+            with cursor.copy(text.COPY_WORDS) as copy:
+                copy.write(text.words_lines(seqs, words))
+            cursor.execute(text.NOTE, (len(rows), text.sums(words)))
+        return [text.created(article, row, moment) for article, row in zip(articles, rows, strict=True)]
+
+    def delete_many(self, ids: list[str]) -> None:
+        with self.transaction() as cursor:
+            gone = cursor.execute(text.DELETE_MANY, (ids,)).fetchall()
+            cursor.execute(text.FORGET, (text.array([row[0] for row in gone]),))
+
+    def search(self, query: str) -> list[Article]:
+        words = text.words_of(query)
+        if not words:
+            return []
+        with self.transaction(text.SNAPSHOT) as cursor:
+            statistics = cursor.execute(text.STATISTICS, (text.array(words),)).fetchall()[0]
+            # What plan is best depends on the words, so none is kept.
+            rows = cursor.execute(*text.page(statistics, words), prepare=False).fetchall()
+        if statistics[0] > text.CROWDED:
+            self.done(text.FOLD)
+        return [text.article_of(row) for row in rows]
+
+
 class Candidate:
     """Everything by hand."""
 
     def __init__(self, place: str) -> None:
         self.pool = self.make_pool(place)
         items = Items(self.pool)
-        for statement in form.ITEM_TABLES:
+        for statement in (*form.ITEM_TABLES, *text.TABLES):
             items.done(statement)
         self.items = items
+        self.articles = Articles(self.pool)
 
     def make_pool(self, place: str) -> Pool:
         pool = ConnectionPool(

@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import psycopg
-from entities import Fields, Item
+from entities import Article, Fields, Item
 from psycopg.pq import Format
 from psycopg_pool import AsyncConnectionPool
 
+from . import _articles as text
 from . import _form as form
 from ._form import Row
 from .floor import adapt
@@ -68,12 +69,12 @@ class Base:
             await self._pool.putconn(connection)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[psycopg.AsyncRawCursor[Row]]:
+    async def transaction(self, begin: str = "BEGIN") -> AsyncIterator[psycopg.AsyncRawCursor[Row]]:
         """A cursor in a transaction."""
         connection = await self._pool.getconn()
         try:
             cursor = connection.kept
-            await cursor.execute("BEGIN")
+            await cursor.execute(begin)
             try:
                 yield cursor
             except BaseException:
@@ -188,12 +189,82 @@ class Items(Base):
         return [form.updated(item, created[item.id], moment) for item in items]
 
 
+class Articles(Base):
+    """The articles, with the index of their words in step."""
+
+    def entity(self, fields: Fields) -> Article:
+        return Article(**fields)
+
+    def edited(self, fields: Fields, changes: Fields) -> Article:
+        return Article(**{**fields, **changes})
+
+    async def create(self, article: Article) -> Article:
+        moment, now = form.now()
+        row = text.new_row(article, now)
+        words = text.Words(article.title, article.body)
+        await self.done(text.INSERT, *row, *words.parameters())
+        return text.created(article, row, moment)
+
+    async def update(self, article: Article) -> Article:
+        moment, now = form.now()
+        async with self.transaction() as cursor:
+            await cursor.execute(text.UPDATE, text.values(article, now))
+            found = await cursor.fetchone()
+            if found is None:
+                raise KeyError(article.id)
+            seq, created_at, differs = found
+            if differs:
+                words = text.Words(article.title, article.body)
+                await cursor.execute(text.FORGET, (text.array([seq]),))
+                await cursor.execute(text.INDEX, (seq, *words.parameters()))
+        return text.updated(article, created_at, moment)
+
+    async def bulk_create(self, articles: list[Article]) -> list[Article]:
+        moment, now = form.now()
+        rows = [text.new_row(article, now) for article in articles]
+        words = [text.Words(article.title, article.body) for article in articles]
+        async with self.transaction() as cursor:
+            await cursor.execute(text.SEQS, (len(rows),))
+            seqs = [row[0] for row in await cursor.fetchall()]
+            async with cursor.copy(text.COPY) as copy:
+                copy.set_types(text.TYPES)
+                for row, seq in zip(rows, seqs, strict=True):
+                    await copy.write_row((*row, seq))
+            async with cursor.copy(text.COPY_TEXTS) as copy:
+                await copy.write(text.texts_lines(seqs, words))
+            async with cursor.copy(text.COPY_WORDS) as copy:
+                await copy.write(text.words_lines(seqs, words))
+            await cursor.execute(text.NOTE, (len(rows), text.sums(words)))
+        return [text.created(article, row, moment) for article, row in zip(articles, rows, strict=True)]
+
+    async def delete_many(self, ids: list[str]) -> None:
+        async with self.transaction() as cursor:
+            await cursor.execute(text.DELETE_MANY, (ids,))
+            gone = await cursor.fetchall()
+            await cursor.execute(text.FORGET, (text.array([row[0] for row in gone]),))
+
+    async def search(self, query: str) -> list[Article]:
+        words = text.words_of(query)
+        if not words:
+            return []
+        async with self.transaction(text.SNAPSHOT) as cursor:
+            await cursor.execute(text.STATISTICS, (text.array(words),))
+            statistics = (await cursor.fetchall())[0]
+            # What plan is best depends on the words, so none is kept.
+            await cursor.execute(*text.page(statistics, words), prepare=False)
+            rows = await cursor.fetchall()
+        if statistics[0] > text.CROWDED:
+            await self.done(text.FOLD)
+        return [text.article_of(row) for row in rows]
+
+
 class Candidate:
     """Everything by hand."""
 
     def __init__(self, pool: AsyncConnectionPool[Connection]) -> None:
         self.pool = pool
         self.items = Items(pool)
+        self.articles = Articles(pool)
 
     @classmethod
     async def open(cls, place: str) -> Candidate:
@@ -208,7 +279,7 @@ class Candidate:
         )
         await pool.open(wait=True)
         candidate = cls(pool)
-        for statement in form.ITEM_TABLES:
+        for statement in (*form.ITEM_TABLES, *text.TABLES):
             await candidate.items.done(statement)
         return candidate
 
