@@ -101,11 +101,12 @@ class TablePlan:
         self.arrays = [
             f"{column_type(field.scalar)}[]" for field in schema.columns if field.scalar is not None
         ] + (["jsonb[]"] if schema.has_document else [])
-        marks = ", ".join(f"${number}" for number in range(1, self.width + 1))
+        self.marks = marks = ", ".join(f"${number}" for number in range(1, self.width + 1))
         self.get = f"SELECT {self.select} FROM {self.table} WHERE id = $1"
         self.get_many = f"SELECT {self.select} FROM {self.table} WHERE id = ANY ($1::text[])"
         self.insert = f"INSERT INTO {self.table} ({self.select}) VALUES ({marks})"
         self.copy = f"COPY {self.table} ({self.select}) FROM STDIN"
+        self.copy_at = f"COPY {self.table} (seq, {self.select}) FROM STDIN"
         self.delete = f"DELETE FROM {self.table} WHERE id = $1"
         self.delete_many = f"DELETE FROM {self.table} WHERE id = ANY ($1::text[])"
         self.search = SearchIndex(collection, schema) if schema.searchable else None
@@ -121,7 +122,15 @@ class TablePlan:
         }
         self.id_index = primary_key(collection)
         self._conversions = tuple(_conversions(schema.columns))
+        self._texts: dict[str, str] = {}
         self._binary = tuple(at for at, field in enumerate(schema.columns) if _kind(field) is Kind.BYTES)
+
+    def text(self, name: str, make: Callable[[TablePlan], str]) -> str:
+        """The statement of that name, made when it is first asked for."""
+        known = self._texts.get(name)
+        if known is None:
+            known = self._texts[name] = make(self)
+        return known
 
     @property
     def has_seq(self) -> bool:

@@ -1,0 +1,386 @@
+"""The PostgreSQL driver: every operation in as few round trips as it needs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import psycopg
+from typing_extensions import override
+
+from ....capability import Capabilities, Feature
+from ....core._async.port import AsyncDriver, AsyncSession
+from ....core.options import Explanation, Isolation, Progress, TransactionOptions
+from ....errors import StorageError
+from ....model.codec import Row
+from ....query.operations import (
+    Aggregate,
+    Collection,
+    Count,
+    Fetch,
+    FetchMany,
+    Find,
+    Found,
+    Group,
+    Insert,
+    Operation,
+    Patch,
+    Ranked,
+    Remove,
+    Replace,
+    Scan,
+    Search,
+    Upsert,
+)
+from ..aggregate import aggregate_statement, groups_of
+from ..capabilities import UNKNOWN, capabilities
+from ..config import PostgreSQLConfig
+from ..errors import BACKEND, translate
+from ..plan import TablePlan
+from ..quoting import array_text
+from ..statements import count_statement, find_statement, scan_statement
+from . import admin, ensure, search, writes
+from .connection import AsyncLink
+from .explain import explain
+from .finishing import finished
+from .pool import AsyncPool
+from .session import AsyncPostgreSQLSession, begin_statement
+from .statements import execute, fetch
+
+__all__ = ["AsyncPostgreSQLDriver"]
+
+_SNAPSHOT = TransactionOptions(read_only=True, isolation=Isolation.SNAPSHOT)
+
+
+class AsyncPostgreSQLDriver(AsyncDriver):
+    """One PostgreSQL database, for any number of tasks of one event loop."""
+
+    backend = BACKEND
+    json_documents = True
+
+    def __init__(self, config: PostgreSQLConfig) -> None:
+        self.config = config
+        self.pool = AsyncPool(config)
+        self._capabilities = UNKNOWN
+        self._cursor_key = b""
+
+    @property
+    @override
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    @override
+    async def open(self) -> None:
+        pool = self.pool
+        if pool.closed:
+            raise StorageError("the storage is closed", backend=self.backend)
+        if pool.is_open:
+            return
+        await pool.open()
+        try:
+            async with self._translating("open"), self._link(None) as link:
+                server = await ensure.prepare(link, self.config)
+        except BaseException:
+            await finished(pool.close())
+            self.pool = AsyncPool(self.config)
+            raise
+        self._capabilities = capabilities(server.version, trigrams=server.trigrams)
+        self._cursor_key = self.config.cursor_key or server.cursor_key
+
+    @override
+    async def close(self) -> None:
+        if not self.pool.closed:
+            await finished(self.pool.close())
+
+    @override
+    async def run(self, operation: Operation, session: AsyncSession | None) -> Any:
+        own: AsyncPostgreSQLSession | None = session  # type: ignore[assignment]  # begin gives nothing else
+        try:
+            return await self._RUN[type(operation)](self, operation, own)
+        except psycopg.Error as error:
+            raise self.failed(error, type(operation).__name__.lower(), operation.collection.name) from error
+        except StorageError as error:
+            error.backend = error.backend or self.backend
+            error.collection = error.collection or operation.collection.name
+            raise
+
+    # ---------------------------------------------------------------------------------------------------- connections
+
+    @contextlib.asynccontextmanager
+    async def _link(self, session: AsyncPostgreSQLSession | None) -> AsyncGenerator[AsyncLink]:
+        """The session's connection, or one for a while."""
+        if session is not None:
+            yield session.link
+            return
+        pool = self.pool
+        link = pool.ready() or await pool.take()
+        try:
+            yield link
+        finally:
+            if not pool.keep(link):
+                await pool.give_back(link)
+
+    @contextlib.asynccontextmanager
+    async def _together(
+        self, session: AsyncPostgreSQLSession | None, begin: str = "BEGIN"
+    ) -> AsyncGenerator[AsyncLink]:
+        """A connection on which several statements are one: in the session's transaction, or in one of their own."""
+        if session is not None:
+            yield session.link
+            return
+        async with self._link(None) as link:
+            await execute(link, begin)
+            try:
+                yield link
+            except BaseException:
+                await finished(_undo(link))
+                raise
+            await finished(_commit(link))
+
+    async def _read(
+        self, session: AsyncPostgreSQLSession | None, statement: str, parameters: Sequence[Any]
+    ) -> list[Any]:
+        """The rows of a single statement, which needs no transaction around it."""
+        if session is not None:
+            return await fetch(session.link, statement, parameters)
+        pool = self.pool
+        link = pool.ready() or await pool.take()
+        try:
+            return await fetch(link, statement, parameters)
+        finally:
+            if not pool.keep(link):
+                await pool.give_back(link)
+
+    # --------------------------------------------------------------------------------------------------- transactions
+
+    @override
+    async def begin(self, options: TransactionOptions) -> AsyncPostgreSQLSession:
+        pool = self.pool
+        async with self._translating("transaction"):
+            link = pool.ready() or await pool.take()
+            try:
+                cursor = await execute(link, begin_statement(options))
+                cursor.nextset()
+                row = await cursor.fetchone()
+            except BaseException:
+                await finished(_undo(link))
+                await pool.give_back(link)
+                raise
+        return AsyncPostgreSQLSession(self, link, None if options.read_only or row is None else str(row[0]))
+
+    @override
+    async def stream(
+        self, operation: Scan, session: AsyncSession | None
+    ) -> AsyncGenerator[list[Row], None]:
+        plan: TablePlan = operation.collection.plan
+        own: AsyncPostgreSQLSession | None = session  # type: ignore[assignment]  # begin gives nothing else
+        statement, parameters = scan_statement(operation, plan)
+        async with (
+            self._translating("stream", operation.collection.name),
+            self._together(own, begin_statement(_SNAPSHOT)) as link,
+        ):
+            name = link.new_name()
+            await execute(link, f"DECLARE {name} NO SCROLL CURSOR FOR {statement}", parameters)
+            try:
+                while batch := plan.rows(await fetch(link, f"FETCH {operation.batch_size} FROM {name}")):
+                    yield batch
+            finally:
+                await finished(_close(link, name))
+
+    @override
+    def native(self, session: AsyncSession) -> AsyncLink:
+        own: AsyncPostgreSQLSession = session  # type: ignore[assignment]  # begin gives nothing else
+        return own.link
+
+    # ----------------------------------------------------------------------------------------------------- the schema
+
+    @override
+    async def ensure(self, collection: Collection) -> None:
+        plan = TablePlan(collection.name, collection.schema)
+        if any(spec.substring for spec in collection.schema.indexes):
+            self.capabilities.require(Feature.SUBSTRING_INDEX, operation="ensure")
+        async with self._translating("ensure", collection.name):
+            async with self._link(None) as link:
+                in_place = await ensure.is_in_place(link, plan)
+            if not in_place:
+                async with self._together(None) as link:
+                    await ensure.ensure(link, plan)
+        collection.plan = plan
+
+    @override
+    async def explain(self, operation: Operation | Scan, session: AsyncSession | None = None) -> Explanation:
+        own: AsyncPostgreSQLSession | None = session  # type: ignore[assignment]  # begin gives nothing else
+        async with self._translating("explain", operation.collection.name), self._link(own) as link:
+            return await explain(link, operation)
+
+    @override
+    async def cursor_key(self) -> bytes:
+        return self._cursor_key
+
+    @override
+    async def collections(self) -> dict[str, dict[str, Any]]:
+        async with self._translating("collections"), self._link(None) as link:
+            return await ensure.stored_schemas(link)
+
+    @override
+    async def health(self) -> dict[str, Any]:
+        async with self._translating("health"), self._link(None) as link:
+            return await admin.health(link)
+
+    @override
+    async def backup(self, path: Path, progress: Progress | None) -> dict[str, Any]:
+        raise self.unsupported(Feature.BACKUP, "backup")
+
+    @override
+    async def check(self) -> list[str]:
+        raise self.unsupported(Feature.CHECK, "check")
+
+    @override
+    async def vacuum(self, full: bool) -> dict[str, Any]:
+        async with self._translating("vacuum"), self._link(None) as link:
+            return await admin.vacuum(link, full=full)
+
+    @override
+    async def statistics(self) -> dict[str, Any]:
+        async with self._translating("statistics"), self._link(None) as link:
+            return await admin.statistics(link)
+
+    @contextlib.asynccontextmanager
+    async def _translating(self, operation: str, collection: str | None = None) -> AsyncGenerator[None]:
+        try:
+            yield
+        except psycopg.Error as error:
+            raise self.failed(error, operation, collection) from error
+        except StorageError as error:
+            error.backend = error.backend or self.backend
+            error.operation = error.operation or operation
+            error.collection = error.collection or collection
+            raise
+
+    @override
+    def translate(self, error: BaseException) -> StorageError | None:
+        return translate(error)
+
+    def failed(self, error: psycopg.Error, operation: str, collection: str | None) -> StorageError:
+        """The error of ours for one of psycopg's, told where it happened."""
+        ours = translate(error) or StorageError("PostgreSQL failed", backend=self.backend)
+        ours.operation, ours.collection = operation, collection
+        return ours
+
+    # ----------------------------------------------------------------------------------------------------- operations
+
+    async def _fetch(self, operation: Fetch, session: AsyncPostgreSQLSession | None) -> Row | None:
+        plan: TablePlan = operation.collection.plan
+        rows = await self._read(session, plan.get, (operation.id,))
+        return plan.from_native(rows[0]) if rows else None
+
+    async def _fetch_many(
+        self, operation: FetchMany, session: AsyncPostgreSQLSession | None
+    ) -> list[Row]:
+        plan: TablePlan = operation.collection.plan
+        return plan.rows(await self._read(session, plan.get_many, (array_text(operation.ids),)))
+
+    async def _find(self, operation: Find, session: AsyncPostgreSQLSession | None) -> Found:
+        plan: TablePlan = operation.collection.plan
+        statement, parameters = find_statement(operation, plan)
+        if not operation.with_total:
+            return Found(plan.rows(await self._read(session, statement, parameters)), None)
+        async with self._together(session, begin_statement(_SNAPSHOT)) as link:
+            rows = plan.rows(await fetch(link, statement, parameters))
+            if operation.limit is not None and 0 < len(rows) < operation.limit:
+                return Found(rows, operation.offset + len(rows))  # the page ends where the matches do
+            counting, values = count_statement(Count(operation.collection, operation.condition), plan)
+            return Found(rows, int((await fetch(link, counting, values))[0][0]))
+
+    async def _count(self, operation: Count, session: AsyncPostgreSQLSession | None) -> int:
+        statement, parameters = count_statement(operation, operation.collection.plan)
+        return int((await self._read(session, statement, parameters))[0][0])
+
+    async def _insert(self, operation: Insert, session: AsyncPostgreSQLSession | None) -> None:
+        plan: TablePlan = operation.collection.plan
+        if len(operation.rows) == 1 and not plan.text_indexes:
+            async with self._link(session) as link:
+                await writes.insert(link, plan, operation.rows[0])
+            return
+        async with self._together(session) as link:
+            await writes.insert_many(link, plan, operation.rows)
+
+    async def _upsert(self, operation: Upsert, session: AsyncPostgreSQLSession | None) -> Row:
+        plan: TablePlan = operation.collection.plan
+        if plan.text_indexes:
+            async with self._together(session) as link:
+                return await writes.upsert_indexed(link, plan, operation)
+        async with self._link(session) as link:
+            return await writes.upsert(link, plan, operation)
+
+    async def _replace(self, operation: Replace, session: AsyncPostgreSQLSession | None) -> list[Row]:
+        plan: TablePlan = operation.collection.plan
+        if len(operation.rows) == 1 and not plan.text_indexes:
+            async with self._link(session) as link:
+                return [await writes.replace(link, plan, operation.rows[0])]
+        async with self._together(session) as link:
+            return await writes.replace_many(link, plan, operation.rows)
+
+    async def _patch(self, operation: Patch, session: AsyncPostgreSQLSession | None) -> Row:
+        plan: TablePlan = operation.collection.plan
+        if plan.text_indexes:
+            async with self._together(session) as link:
+                return await writes.patch_indexed(link, plan, operation)
+        async with self._link(session) as link:
+            return await writes.patch(link, plan, operation)
+
+    async def _remove(self, operation: Remove, session: AsyncPostgreSQLSession | None) -> int:
+        plan: TablePlan = operation.collection.plan
+        if plan.text_indexes:
+            async with self._together(session) as link:
+                return await writes.remove_indexed(link, plan, operation.ids)
+        async with self._link(session) as link:
+            return await writes.remove(link, plan, operation.ids)
+
+    async def _search(self, operation: Search, session: AsyncPostgreSQLSession | None) -> Ranked:
+        async with self._together(session, begin_statement(_SNAPSHOT)) as link:
+            return await search.run(link, operation)
+
+    async def _aggregate(
+        self, operation: Aggregate, session: AsyncPostgreSQLSession | None
+    ) -> list[Group]:
+        statement, parameters = aggregate_statement(operation, operation.collection.plan)
+        return groups_of(operation, await self._read(session, statement, parameters))
+
+    _RUN: ClassVar[
+        dict[type, Callable[[AsyncPostgreSQLDriver, Any, AsyncPostgreSQLSession | None], Awaitable[Any]]]
+    ] = {
+        Fetch: _fetch,
+        FetchMany: _fetch_many,
+        Find: _find,
+        Count: _count,
+        Insert: _insert,
+        Upsert: _upsert,
+        Replace: _replace,
+        Patch: _patch,
+        Remove: _remove,
+        Search: _search,
+        Aggregate: _aggregate,
+    }
+
+
+async def _commit(link: AsyncLink) -> None:
+    await execute(link, "COMMIT")
+
+
+async def _undo(link: AsyncLink) -> None:
+    """Roll back whatever is open; a connection that cannot is closed, which rolls back too."""
+    try:
+        if not link.is_idle:
+            await execute(link, "ROLLBACK")
+    except psycopg.Error:
+        await link.close()
+
+
+async def _close(link: AsyncLink, name: str) -> None:
+    """Close a cursor; one whose transaction has failed or whose connection is gone is closed already."""
+    with contextlib.suppress(psycopg.Error):
+        if link.is_in_transaction:
+            await execute(link, f"CLOSE {name}")

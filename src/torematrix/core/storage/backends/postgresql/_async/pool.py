@@ -1,0 +1,246 @@
+"""The connections of one storage: psycopg's pool, with a stack in front that a call passes in a microsecond.
+
+psycopg_pool makes the connections, limits and ages them, and queues who has to wait. Taking one from it and giving it
+back costs a tenth of a read by key, so a connection that was taken stays on a stack here between two calls, and goes
+back to the pool behind after some seconds, or at once when somebody waits there. What lies on the stack may have been
+closed by the server meanwhile: the socket says so before it is used, without a round trip.
+
+A server that cannot be reached is tried again until ``pool_timeout`` has passed; one that refuses (the password, the
+database) is an error at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from functools import partial
+from time import monotonic
+from typing import Any, Final
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+
+# [sync-skip-start]
+import asyncio
+
+# [sync-skip-end]
+from ....errors import StorageError, UnavailableError
+from ..adapters import ADAPTERS
+from ..config import PostgreSQLConfig
+from ..diagnosis import refusal
+from ..errors import BACKEND, of_state
+from .connection import AsyncLink
+from .finishing import finished
+
+__all__ = ["AsyncPool"]
+
+_LEASE: Final = 5.0
+"""After so many seconds a connection passes through the pool behind, which ends old and superfluous ones."""
+_FIRST: Final = 0.3
+"""Seconds after which it is looked whether the server refuses connections, rather than that all are in use."""
+_AGAIN: Final = 1.0
+"""Seconds between two looks, while it does."""
+
+
+class AsyncPool:
+    """All connections of one storage.
+
+    Args:
+        config: how they are made, and how many.
+    """
+
+    def __init__(self, config: PostgreSQLConfig) -> None:
+        self._config = config
+        self._idle: deque[AsyncLink] = deque()
+        self._dead: list[AsyncLink] = []
+        self._lent: set[AsyncLink] = set()
+        self._waiting = 0
+        self._counting = threading.Lock()
+        self._behind: AsyncConnectionPool[AsyncLink] | None = None
+        self._failed: psycopg.Error | None = None
+        self.timeout = config.pool_timeout
+        self.closed = False
+        # [sync-skip-start]
+        self._loop: asyncio.AbstractEventLoop | None = None
+        # [sync-skip-end]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether connections can be taken."""
+        return self._behind is not None and not self.closed
+
+    async def open(self) -> None:
+        """Begin to make connections; errors come when one is taken."""
+        config = self._config
+        # [sync-skip-start]
+        self._loop = asyncio.get_running_loop()
+        # [sync-skip-end]
+        self._behind = AsyncConnectionPool(
+            connection_class=AsyncLink,
+            kwargs={
+                **config.connection_options(),
+                "autocommit": True,
+                "context": ADAPTERS,
+                "notice": self._notice,
+            },
+            min_size=config.min_pool_size,
+            max_size=config.pool_size,
+            timeout=config.pool_timeout,
+            configure=self._configure,
+            reconnect_timeout=0,  # who waits asks again, which makes the pool try again
+            open=False,
+            name="torematrix",
+        )
+        await self._behind.open()
+
+    async def close(self) -> None:
+        """Close every connection that is not in use, and no longer give any away."""
+        self.closed = True
+        behind, self._behind = self._behind, None
+        for link in list(self._lent):
+            await link.close()  # the server rolls back
+        while self._idle:
+            await self._idle.pop().close()
+        if behind is not None:
+            await behind.close()
+
+    def _notice(self, error: psycopg.Error) -> None:
+        self._failed = error
+
+    async def _configure(self, link: AsyncLink) -> None:
+        await link.set_up(self._config)
+        self._failed = None
+
+    # ------------------------------------------------------------------------------------------------ taking, giving
+
+    def ready(self) -> AsyncLink | None:
+        """A connection that is at hand, or None: then ``take`` waits for one."""
+        # [sync-skip-start]
+        if self._loop is not asyncio.get_running_loop():
+            raise self._elsewhere()
+        # [sync-skip-end]
+        try:
+            while True:
+                link = self._idle.pop()
+                if link.is_sound():
+                    return link
+                self._broken(link)
+        except IndexError:
+            return None
+
+    def _broken(self, link: AsyncLink) -> None:
+        """Leave a connection that the server has closed to the pool behind, when next somebody waits for it."""
+        link.pgconn.finish()
+        self._dead.append(link)
+
+    async def take(self) -> AsyncLink:
+        """A connection, as soon as there is one.
+
+        Raises:
+            UnavailableError: there was none within ``pool_timeout``.
+            PermissionDeniedError, ConfigurationError: the server refuses to be connected to.
+        """
+        link = self.ready()
+        if link is not None:
+            return link
+        behind = self._behind
+        if behind is None:
+            raise StorageError("the storage is closed" if self.closed else "the storage is not open", backend=BACKEND)
+        while self._dead:
+            await behind.putconn(self._dead.pop())
+        with self._counting:
+            self._waiting += 1
+        try:
+            # Somebody may have laid one down before it could be seen that one is waited for.
+            link = self.ready()
+            if link is None:
+                link = await self._from(behind)
+                link.since = monotonic()
+        finally:
+            with self._counting:
+                self._waiting -= 1
+        return link
+
+    def keep(self, link: AsyncLink) -> bool:
+        """Lay a connection down for the next call. False where that is not enough: then ``give_back`` does the rest."""
+        if not link.is_idle or self.closed or monotonic() - link.since > _LEASE:
+            return False
+        self._idle.append(link)
+        if not self._waiting:
+            return True
+        # Whoever waits does so at the pool behind.
+        try:
+            self._idle.remove(link)
+        except ValueError:
+            return True  # and has it by now
+        return False
+
+    async def give_back(self, link: AsyncLink) -> None:
+        """Hand a connection to the pool behind, which rolls back, closes or replaces it where need be."""
+        await finished(self._return(link))
+
+    async def _return(self, link: AsyncLink) -> None:
+        behind = self._behind
+        if behind is None:
+            await link.close()
+        else:
+            await behind.putconn(link)
+
+    def lend(self, link: AsyncLink) -> None:
+        """Note that a transaction holds the connection, which closing the storage ends."""
+        self._lent.add(link)
+
+    def lent_back(self, link: AsyncLink) -> None:
+        """Note that it does no longer."""
+        self._lent.discard(link)
+
+    async def _from(self, behind: AsyncConnectionPool[AsyncLink]) -> AsyncLink:
+        timeout = self._config.pool_timeout
+        until = monotonic() + timeout
+        pause = _FIRST
+        while True:
+            left = until - monotonic()
+            try:
+                return await behind.getconn(max(0.001, min(left, pause)))
+            except PoolClosed:
+                raise StorageError("the storage is closed", backend=BACKEND) from None
+            except PoolTimeout:
+                failed = self._failed
+            if failed is not None:
+                state = await self._state()
+                if state is not None and not of_state(state).retryable:
+                    raise of_state(state) from failed
+            if until - monotonic() <= 0:
+                raise self._unavailable(failed) from failed
+            # As long as connections come about, only somebody who gives one back can help.
+            pause = timeout if failed is None else _AGAIN
+
+    async def _state(self) -> str | None:
+        """The SQLSTATE with which the server refuses connections."""
+        asking: Any = partial(refusal, self._config.connection_options(), self._config.connect_timeout)
+        # [sync-skip-start]
+        asking = partial(asyncio.to_thread, asking)
+        # [sync-skip-end]
+        state: str | None = await asking()
+        return state
+
+    def _unavailable(self, failed: psycopg.Error | None) -> UnavailableError:
+        config = self._config
+        if failed is not None:
+            message = f"the server could not be connected to within {config.pool_timeout:g} seconds"
+        else:
+            message = (
+                f"all {config.pool_size} connections of the pool were in use for {config.pool_timeout:g} seconds; "
+                "raise pool_size, or hold transactions and streams open for less long"
+            )
+        return UnavailableError(message, backend=BACKEND)
+
+    # [sync-skip-start]
+    def _elsewhere(self) -> StorageError:
+        if self._loop is None:
+            return StorageError("the storage is not open", backend=BACKEND)
+        return StorageError(
+            "the storage was opened in another event loop; open one in each", backend=BACKEND
+        )
+
+    # [sync-skip-end]

@@ -1,0 +1,339 @@
+"""Writing rows, and what is said when they are refused.
+
+Functions that run several statements work within a transaction that their caller has begun.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, Generator, Sequence
+from typing import Final
+
+import psycopg
+
+from ....errors import DuplicateError, StorageError, UnavailableError
+from ....model.codec import Row, json_text
+from ....model.kinds import Canonical
+from ....query.operations import Patch, Upsert
+from .. import rewriting
+from ..errors import BACKEND, constraint_of, is_duplicate
+from ..plan import TablePlan
+from ..quoting import array_text, copy_text
+from . import search
+from .connection import AsyncLink
+from .finishing import finished
+from .statements import execute, fetch
+
+__all__ = [
+    "insert",
+    "insert_many",
+    "patch",
+    "patch_indexed",
+    "remove",
+    "remove_indexed",
+    "replace",
+    "replace_many",
+    "upsert",
+    "upsert_indexed",
+]
+
+_BLOCK: Final = 1_000
+"""So many rows are put together for COPY at a time."""
+_MARK: Final = "torematrix_write"
+
+
+@contextlib.asynccontextmanager
+async def _undone_alone(link: AsyncLink) -> AsyncGenerator[None]:
+    """Within a transaction: what fails in here is undone, and what went before stays as it was."""
+    if not link.is_in_transaction:
+        yield
+        return
+    await execute(link, f"SAVEPOINT {_MARK}")
+    try:
+        yield
+    except BaseException:
+        await finished(_undo(link))
+        raise
+    await execute(link, f"RELEASE {_MARK}")
+
+
+async def _undo(link: AsyncLink) -> None:
+    with contextlib.suppress(psycopg.Error):  # a connection that is gone has undone everything
+        await execute(link, f"ROLLBACK TO {_MARK}; RELEASE {_MARK}")
+
+
+# ------------------------------------------------------------------------------------------------------------ creating
+
+
+async def insert(link: AsyncLink, plan: TablePlan, row: Row) -> None:
+    """Store one new row."""
+    try:
+        await execute(link, plan.insert, plan.to_native(row))
+    except psycopg.Error as error:
+        if not is_duplicate(error):
+            raise
+        raise _duplicate(plan, error, (row,)) from error
+
+
+def _duplicate(plan: TablePlan, error: psycopg.Error, rows: Sequence[Row]) -> DuplicateError:
+    return plan.rules.duplicate_insert(plan.what_is_taken(constraint_of(error)), 1, rows, BACKEND)
+
+
+async def insert_many(link: AsyncLink, plan: TablePlan, rows: Sequence[Row]) -> None:
+    """Store new rows, all or none, and index their texts."""
+    if not rows:
+        return
+    try:
+        async with _undone_alone(link):
+            if not plan.text_indexes:
+                await _copy(link, plan.copy, [plan.to_native(row) for row in rows])
+                return
+            seqs = await _new_seqs(link, plan, len(rows))
+            natives = [(str(seq), *plan.to_native(row)) for seq, row in zip(seqs, rows, strict=True)]
+            await _copy(link, plan.copy_at, natives)
+            await search.add(link, plan, list(zip(seqs, rows, strict=True)))
+    except psycopg.Error as error:
+        if not is_duplicate(error):
+            raise
+        raise await _first_duplicate(link, plan, rows, error) from error
+
+
+async def _new_seqs(link: AsyncLink, plan: TablePlan, count: int) -> list[int]:
+    """Numbers that no row has had."""
+    statement = "SELECT nextval(pg_get_serial_sequence($1, 'seq')) FROM generate_series(1, $2)"
+    return [row[0] for row in await fetch(link, statement, (plan.table, str(count)))]
+
+
+async def _copy(link: AsyncLink, statement: str, rows: Sequence[Row]) -> None:
+    async with link.kept.copy(statement) as copy:  # type: ignore[call-overload]  # made from the plan alone
+        for start in range(0, len(rows), _BLOCK):
+            await copy.write(copy_text(rows[start : start + _BLOCK]))
+
+
+async def _first_duplicate(
+    link: AsyncLink, plan: TablePlan, rows: Sequence[Row], error: psycopg.Error
+) -> DuplicateError:
+    """The error that names the first of these rows which was there already, as if they had come one by one."""
+    if len(rows) > 1 and (link.is_idle or link.is_in_transaction):
+        found = await fetch(link, rewriting.taken_statement(plan), plan.columns_of(rows))
+        if found:
+            ordinal, index = found[0]
+            return plan.rules.duplicate_insert(plan.what_is_taken(index), int(ordinal), rows, BACKEND)
+    # Another transaction has stored it meanwhile, or will have.
+    return _duplicate(plan, error, rows[:1])
+
+
+# ----------------------------------------------------------------------------------------------------------- replacing
+
+
+async def replace(link: AsyncLink, plan: TablePlan, row: Row) -> Row:
+    """Replace one row of a collection without text indexes; the row as stored."""
+    statement = plan.text("replace", rewriting.replace_statement)
+    with _refusing_duplicates(plan):
+        found = await fetch(link, statement, plan.to_native(row))
+    if not found:
+        raise await _not_replaced(link, plan, [row], "update")
+    return rewriting.as_stored(plan, row, *found[0])
+
+
+@contextlib.contextmanager
+def _refusing_duplicates(plan: TablePlan) -> Generator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        if not is_duplicate(error):
+            raise
+        raise plan.rules.duplicate_update(BACKEND) from error
+
+
+async def _not_replaced(
+    link: AsyncLink, plan: TablePlan, rows: Sequence[Row], operation: str
+) -> StorageError:
+    """Why these rows were not all replaced: one is not there, or has moved on."""
+    rules = plan.rules
+    at = rules.revision_at
+    revision = "NULL" if at is None else plan.quoted[at]
+    statement = f"SELECT id, {revision} FROM {plan.table} WHERE id = ANY ($1::text[])"
+    stored = dict(await fetch(link, statement, (array_text([row[0] for row in rows]),)))
+    for row in rows:
+        if row[0] not in stored:
+            return rules.not_found(str(row[0]), operation)
+    for row in rows:
+        if at is not None and stored[row[0]] != row[at] - 1:
+            return rules.conflict(str(row[0]), expected=row[at] - 1, stored=stored[row[0]])
+    return UnavailableError(
+        f"another program has changed the same entities of {plan.collection!r} meanwhile; try again",
+        backend=BACKEND,
+        operation=operation,
+        collection=plan.collection,
+    )
+
+
+async def replace_many(link: AsyncLink, plan: TablePlan, rows: Sequence[Row]) -> list[Row]:
+    """Replace rows, all or none; the rows as stored."""
+    if not rows:
+        return []
+    async with _undone_alone(link):
+        if plan.text_indexes:
+            return await _replace_indexed(link, plan, rows)
+        arrays = plan.columns_of(rows)
+        if plan.unique:
+            clashes = await fetch(link, plan.text("clash", rewriting.clash_statement), arrays)
+            if clashes[0][0]:
+                # Uniqueness is checked row by row, and here the order decides: it has to be the caller's.
+                return [await replace(link, plan, row) for row in rows]
+        with _refusing_duplicates(plan):
+            found = await fetch(link, plan.text("replace many", rewriting.replace_many_statement), arrays)
+        if len(found) < len(rows):
+            raise await _not_replaced(link, plan, rows, "update")
+        returned = {entity_id: rest for entity_id, *rest in found}
+        return [rewriting.as_stored(plan, row, *returned[row[0]]) for row in rows]
+
+
+async def _locked(link: AsyncLink, plan: TablePlan, ids: Sequence[str]) -> dict[str, tuple[int, Row]]:
+    """The rows of these ids with their seq, which nobody else can change until the transaction ends."""
+    # In the order of their ids, so that two who lock the same rows do not wait for each other.
+    statement = (
+        f"SELECT seq, {plan.select} FROM {plan.table} WHERE id = ANY ($1::text[]) ORDER BY id FOR NO KEY UPDATE"
+    )
+    found = await fetch(link, statement, (array_text(ids),))
+    return {row[1]: (row[0], plan.from_native(row[1:])) for row in found}
+
+
+async def _replace_indexed(link: AsyncLink, plan: TablePlan, rows: Sequence[Row]) -> list[Row]:
+    """The same where texts are indexed, which takes the rows as they were."""
+    rules = plan.rules
+    stored = await _locked(link, plan, [row[0] for row in rows])
+    pairs: list[tuple[int, Row, Row]] = []
+    for row in rows:
+        found = stored.get(row[0])
+        if found is None:
+            raise rules.not_found(str(row[0]), "update")
+        pairs.append((found[0], found[1], row))
+    for _, old, row in pairs:
+        rules.check_revision(old, row)
+    replaced = [(seq, old, rules.replaced(old, row)) for seq, old, row in pairs]
+    await _store(link, plan, replaced)
+    return [new for _, _, new in replaced]
+
+
+async def _store(link: AsyncLink, plan: TablePlan, pairs: Sequence[tuple[int, Row, Row]]) -> None:
+    """Store whole rows in place of locked ones, given as (seq, old, new), and index their texts."""
+    with _refusing_duplicates(plan):
+        for seq, old, new in pairs:
+            changed = plan.rules.changed(old, new)
+            if changed:
+                native = plan.to_native(new)
+                statement = rewriting.set_row_statement(plan, changed)
+                await execute(link, statement, (*[native[at] for at in changed], str(seq)))
+    await search.replace(link, plan, pairs)
+
+
+# ------------------------------------------------------------------------------------------------ upserts and patches
+
+
+async def upsert(link: AsyncLink, plan: TablePlan, operation: Upsert) -> Row:
+    """Store a row, or replace the one of the same id, where no texts are indexed; the row as stored."""
+    statement = plan.text("upsert", rewriting.upsert_statement)
+    values = (*plan.to_native(operation.inserted), *plan.to_native(operation.replacing))
+    try:
+        found = await fetch(link, statement, values)
+    except psycopg.Error as error:
+        if not is_duplicate(error):
+            raise
+        raise _duplicate(plan, error, (operation.inserted,)) from error
+    if not found:
+        raise await _not_replaced(link, plan, [operation.replacing], "upsert")
+    inserted, created, document = found[0]
+    if inserted:
+        return operation.inserted
+    return rewriting.as_stored(plan, operation.replacing, created, document)
+
+
+async def upsert_indexed(link: AsyncLink, plan: TablePlan, operation: Upsert) -> Row:
+    """The same where texts are indexed."""
+    entity_id = operation.inserted[0]
+    async with _undone_alone(link):
+        if entity_id not in await _locked(link, plan, [entity_id]):
+            statement = (
+                f"INSERT INTO {plan.table} ({plan.select}) VALUES ({plan.marks}) "
+                "ON CONFLICT (id) DO NOTHING RETURNING seq"
+            )
+            try:
+                found = await fetch(link, statement, plan.to_native(operation.inserted))
+            except psycopg.Error as error:
+                if not is_duplicate(error):
+                    raise
+                raise _duplicate(plan, error, (operation.inserted,)) from error
+            if found:
+                await search.add(link, plan, [(found[0][0], operation.inserted)])
+                return operation.inserted
+            # Another transaction was first, and has committed by now.
+        return (await _replace_indexed(link, plan, [operation.replacing]))[0]
+
+
+async def patch(link: AsyncLink, plan: TablePlan, operation: Patch) -> Row:
+    """Change values of one row where no texts are indexed; the row as stored."""
+    columns: list[int] = []
+    values: list[str | None] = []
+    document: dict[str, Canonical] = dict(operation.extras)
+    for field, value in operation.changes:
+        if field.scalar is None:
+            document[field.key] = value
+        else:
+            at = plan.rules.at[field.name]
+            columns.append(at)
+            values.append(plan.native_value(at, value))
+    if document:
+        values.append(json_text(document))
+    values.append(operation.id)
+    expected = operation.expected
+    guarded = expected is not None and plan.rules.revision_at is not None
+    if guarded:
+        values.append(str(expected))
+    statement = rewriting.patch_statement(plan, columns, document=bool(document), guarded=guarded)
+    with _refusing_duplicates(plan):
+        found = await fetch(link, statement, values)
+    if found:
+        return plan.from_native(found[0])
+    raise await _not_patched(link, plan, operation)
+
+
+async def _not_patched(link: AsyncLink, plan: TablePlan, operation: Patch) -> StorageError:
+    rows = await fetch(link, plan.get, (operation.id,))
+    at, expected = plan.rules.revision_at, operation.expected
+    if rows and at is not None and expected is not None:
+        return plan.rules.conflict(operation.id, expected=expected, stored=int(rows[0][at]))
+    return plan.rules.not_found(operation.id, "patch")
+
+
+async def patch_indexed(link: AsyncLink, plan: TablePlan, operation: Patch) -> Row:
+    """The same where texts are indexed."""
+    async with _undone_alone(link):
+        found = (await _locked(link, plan, [operation.id])).get(operation.id)
+        if found is None:
+            raise plan.rules.not_found(operation.id, "patch")
+        seq, old = found
+        new = plan.rules.patched(old, operation)
+        plan.rules.check_revision(old, new)
+        new = plan.rules.replaced(old, new)
+        await _store(link, plan, [(seq, old, new)])
+        return new
+
+
+# ------------------------------------------------------------------------------------------------------------ removing
+
+
+async def remove(link: AsyncLink, plan: TablePlan, ids: Sequence[str]) -> int:
+    """Delete rows where no texts are indexed; how many there were."""
+    if len(ids) == 1:
+        return (await execute(link, plan.delete, (ids[0],))).rowcount
+    return (await execute(link, plan.delete_many, (array_text(ids),))).rowcount
+
+
+async def remove_indexed(link: AsyncLink, plan: TablePlan, ids: Sequence[str]) -> int:
+    """The same where texts are indexed."""
+    async with _undone_alone(link):
+        gone = await fetch(link, f"{plan.delete_many} RETURNING seq", (array_text(ids),))
+        await search.remove(link, plan, [row[0] for row in gone])
+        return len(gone)

@@ -1,0 +1,379 @@
+# generated from _async/driver.py by tools/generate_twins.py: do not edit
+"""The PostgreSQL driver: every operation in as few round trips as it needs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import psycopg
+from typing_extensions import override
+
+from ....capability import Capabilities, Feature
+from ....core._sync.port import Driver, Session
+from ....core.options import Explanation, Isolation, Progress, TransactionOptions
+from ....errors import StorageError
+from ....model.codec import Row
+from ....query.operations import (
+    Aggregate,
+    Collection,
+    Count,
+    Fetch,
+    FetchMany,
+    Find,
+    Found,
+    Group,
+    Insert,
+    Operation,
+    Patch,
+    Ranked,
+    Remove,
+    Replace,
+    Scan,
+    Search,
+    Upsert,
+)
+from ..aggregate import aggregate_statement, groups_of
+from ..capabilities import UNKNOWN, capabilities
+from ..config import PostgreSQLConfig
+from ..errors import BACKEND, translate
+from ..plan import TablePlan
+from ..quoting import array_text
+from ..statements import count_statement, find_statement, scan_statement
+from . import admin, ensure, search, writes
+from .connection import Link
+from .explain import explain
+from .finishing import finished
+from .pool import Pool
+from .session import PostgreSQLSession, begin_statement
+from .statements import execute, fetch
+
+__all__ = ["PostgreSQLDriver"]
+
+_SNAPSHOT = TransactionOptions(read_only=True, isolation=Isolation.SNAPSHOT)
+
+
+class PostgreSQLDriver(Driver):
+    """One PostgreSQL database, for any number of threads of one event loop."""
+
+    backend = BACKEND
+    json_documents = True
+
+    def __init__(self, config: PostgreSQLConfig) -> None:
+        self.config = config
+        self.pool = Pool(config)
+        self._capabilities = UNKNOWN
+        self._cursor_key = b""
+
+    @property
+    @override
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    @override
+    def open(self) -> None:
+        pool = self.pool
+        if pool.closed:
+            raise StorageError("the storage is closed", backend=self.backend)
+        if pool.is_open:
+            return
+        pool.open()
+        try:
+            with self._translating("open"), self._link(None) as link:
+                server = ensure.prepare(link, self.config)
+        except BaseException:
+            finished(pool.close())
+            self.pool = Pool(self.config)
+            raise
+        self._capabilities = capabilities(server.version, trigrams=server.trigrams)
+        self._cursor_key = self.config.cursor_key or server.cursor_key
+
+    @override
+    def close(self) -> None:
+        if not self.pool.closed:
+            finished(self.pool.close())
+
+    @override
+    def run(self, operation: Operation, session: Session | None) -> Any:
+        own: PostgreSQLSession | None = session  # type: ignore[assignment]  # begin gives nothing else
+        try:
+            return self._RUN[type(operation)](self, operation, own)
+        except psycopg.Error as error:
+            raise self.failed(error, type(operation).__name__.lower(), operation.collection.name) from error
+        except StorageError as error:
+            error.backend = error.backend or self.backend
+            error.collection = error.collection or operation.collection.name
+            raise
+
+    # ---------------------------------------------------------------------------------------------------- connections
+
+    @contextlib.contextmanager
+    def _link(self, session: PostgreSQLSession | None) -> Generator[Link, None, None]:
+        """The session's connection, or one for a while."""
+        if session is not None:
+            yield session.link
+            return
+        pool = self.pool
+        link = pool.ready() or pool.take()
+        try:
+            yield link
+        finally:
+            if not pool.keep(link):
+                pool.give_back(link)
+
+    @contextlib.contextmanager
+    def _together(
+        self, session: PostgreSQLSession | None, begin: str = "BEGIN"
+    ) -> Generator[Link, None, None]:
+        """A connection on which several statements are one: in the session's transaction, or in one of their own."""
+        if session is not None:
+            yield session.link
+            return
+        with self._link(None) as link:
+            execute(link, begin)
+            try:
+                yield link
+            except BaseException:
+                finished(_undo(link))
+                raise
+            finished(_commit(link))
+
+    def _read(
+        self, session: PostgreSQLSession | None, statement: str, parameters: Sequence[Any]
+    ) -> list[Any]:
+        """The rows of a single statement, which needs no transaction around it."""
+        if session is not None:
+            return fetch(session.link, statement, parameters)
+        pool = self.pool
+        link = pool.ready() or pool.take()
+        try:
+            return fetch(link, statement, parameters)
+        finally:
+            if not pool.keep(link):
+                pool.give_back(link)
+
+    # --------------------------------------------------------------------------------------------------- transactions
+
+    @override
+    def begin(self, options: TransactionOptions) -> PostgreSQLSession:
+        pool = self.pool
+        with self._translating("transaction"):
+            link = pool.ready() or pool.take()
+            try:
+                cursor = execute(link, begin_statement(options))
+                cursor.nextset()
+                row = cursor.fetchone()
+            except BaseException:
+                finished(_undo(link))
+                pool.give_back(link)
+                raise
+        return PostgreSQLSession(self, link, None if options.read_only or row is None else str(row[0]))
+
+    @override
+    def stream(self, operation: Scan, session: Session | None) -> Generator[list[Row], None, None]:
+        plan: TablePlan = operation.collection.plan
+        own: PostgreSQLSession | None = session  # type: ignore[assignment]  # begin gives nothing else
+        statement, parameters = scan_statement(operation, plan)
+        with (
+            self._translating("stream", operation.collection.name),
+            self._together(own, begin_statement(_SNAPSHOT)) as link,
+        ):
+            name = link.new_name()
+            execute(link, f"DECLARE {name} NO SCROLL CURSOR FOR {statement}", parameters)
+            try:
+                while batch := plan.rows(fetch(link, f"FETCH {operation.batch_size} FROM {name}")):
+                    yield batch
+            finally:
+                finished(_close(link, name))
+
+    @override
+    def native(self, session: Session) -> Link:
+        own: PostgreSQLSession = session  # type: ignore[assignment]  # begin gives nothing else
+        return own.link
+
+    # ----------------------------------------------------------------------------------------------------- the schema
+
+    @override
+    def ensure(self, collection: Collection) -> None:
+        plan = TablePlan(collection.name, collection.schema)
+        if any(spec.substring for spec in collection.schema.indexes):
+            self.capabilities.require(Feature.SUBSTRING_INDEX, operation="ensure")
+        with self._translating("ensure", collection.name):
+            with self._link(None) as link:
+                in_place = ensure.is_in_place(link, plan)
+            if not in_place:
+                with self._together(None) as link:
+                    ensure.ensure(link, plan)
+        collection.plan = plan
+
+    @override
+    def explain(self, operation: Operation | Scan, session: Session | None = None) -> Explanation:
+        own: PostgreSQLSession | None = session  # type: ignore[assignment]  # begin gives nothing else
+        with self._translating("explain", operation.collection.name), self._link(own) as link:
+            return explain(link, operation)
+
+    @override
+    def cursor_key(self) -> bytes:
+        return self._cursor_key
+
+    @override
+    def collections(self) -> dict[str, dict[str, Any]]:
+        with self._translating("collections"), self._link(None) as link:
+            return ensure.stored_schemas(link)
+
+    @override
+    def health(self) -> dict[str, Any]:
+        with self._translating("health"), self._link(None) as link:
+            return admin.health(link)
+
+    @override
+    def backup(self, path: Path, progress: Progress | None) -> dict[str, Any]:
+        raise self.unsupported(Feature.BACKUP, "backup")
+
+    @override
+    def check(self) -> list[str]:
+        raise self.unsupported(Feature.CHECK, "check")
+
+    @override
+    def vacuum(self, full: bool) -> dict[str, Any]:
+        with self._translating("vacuum"), self._link(None) as link:
+            return admin.vacuum(link, full=full)
+
+    @override
+    def statistics(self) -> dict[str, Any]:
+        with self._translating("statistics"), self._link(None) as link:
+            return admin.statistics(link)
+
+    @contextlib.contextmanager
+    def _translating(self, operation: str, collection: str | None = None) -> Generator[None, None, None]:
+        try:
+            yield
+        except psycopg.Error as error:
+            raise self.failed(error, operation, collection) from error
+        except StorageError as error:
+            error.backend = error.backend or self.backend
+            error.operation = error.operation or operation
+            error.collection = error.collection or collection
+            raise
+
+    @override
+    def translate(self, error: BaseException) -> StorageError | None:
+        return translate(error)
+
+    def failed(self, error: psycopg.Error, operation: str, collection: str | None) -> StorageError:
+        """The error of ours for one of psycopg's, told where it happened."""
+        ours = translate(error) or StorageError("PostgreSQL failed", backend=self.backend)
+        ours.operation, ours.collection = operation, collection
+        return ours
+
+    # ----------------------------------------------------------------------------------------------------- operations
+
+    def _fetch(self, operation: Fetch, session: PostgreSQLSession | None) -> Row | None:
+        plan: TablePlan = operation.collection.plan
+        rows = self._read(session, plan.get, (operation.id,))
+        return plan.from_native(rows[0]) if rows else None
+
+    def _fetch_many(self, operation: FetchMany, session: PostgreSQLSession | None) -> list[Row]:
+        plan: TablePlan = operation.collection.plan
+        return plan.rows(self._read(session, plan.get_many, (array_text(operation.ids),)))
+
+    def _find(self, operation: Find, session: PostgreSQLSession | None) -> Found:
+        plan: TablePlan = operation.collection.plan
+        statement, parameters = find_statement(operation, plan)
+        if not operation.with_total:
+            return Found(plan.rows(self._read(session, statement, parameters)), None)
+        with self._together(session, begin_statement(_SNAPSHOT)) as link:
+            rows = plan.rows(fetch(link, statement, parameters))
+            if operation.limit is not None and 0 < len(rows) < operation.limit:
+                return Found(rows, operation.offset + len(rows))  # the page ends where the matches do
+            counting, values = count_statement(Count(operation.collection, operation.condition), plan)
+            return Found(rows, int(fetch(link, counting, values)[0][0]))
+
+    def _count(self, operation: Count, session: PostgreSQLSession | None) -> int:
+        statement, parameters = count_statement(operation, operation.collection.plan)
+        return int(self._read(session, statement, parameters)[0][0])
+
+    def _insert(self, operation: Insert, session: PostgreSQLSession | None) -> None:
+        plan: TablePlan = operation.collection.plan
+        if len(operation.rows) == 1 and not plan.text_indexes:
+            with self._link(session) as link:
+                writes.insert(link, plan, operation.rows[0])
+            return
+        with self._together(session) as link:
+            writes.insert_many(link, plan, operation.rows)
+
+    def _upsert(self, operation: Upsert, session: PostgreSQLSession | None) -> Row:
+        plan: TablePlan = operation.collection.plan
+        if plan.text_indexes:
+            with self._together(session) as link:
+                return writes.upsert_indexed(link, plan, operation)
+        with self._link(session) as link:
+            return writes.upsert(link, plan, operation)
+
+    def _replace(self, operation: Replace, session: PostgreSQLSession | None) -> list[Row]:
+        plan: TablePlan = operation.collection.plan
+        if len(operation.rows) == 1 and not plan.text_indexes:
+            with self._link(session) as link:
+                return [writes.replace(link, plan, operation.rows[0])]
+        with self._together(session) as link:
+            return writes.replace_many(link, plan, operation.rows)
+
+    def _patch(self, operation: Patch, session: PostgreSQLSession | None) -> Row:
+        plan: TablePlan = operation.collection.plan
+        if plan.text_indexes:
+            with self._together(session) as link:
+                return writes.patch_indexed(link, plan, operation)
+        with self._link(session) as link:
+            return writes.patch(link, plan, operation)
+
+    def _remove(self, operation: Remove, session: PostgreSQLSession | None) -> int:
+        plan: TablePlan = operation.collection.plan
+        if plan.text_indexes:
+            with self._together(session) as link:
+                return writes.remove_indexed(link, plan, operation.ids)
+        with self._link(session) as link:
+            return writes.remove(link, plan, operation.ids)
+
+    def _search(self, operation: Search, session: PostgreSQLSession | None) -> Ranked:
+        with self._together(session, begin_statement(_SNAPSHOT)) as link:
+            return search.run(link, operation)
+
+    def _aggregate(self, operation: Aggregate, session: PostgreSQLSession | None) -> list[Group]:
+        statement, parameters = aggregate_statement(operation, operation.collection.plan)
+        return groups_of(operation, self._read(session, statement, parameters))
+
+    _RUN: ClassVar[dict[type, Callable[[PostgreSQLDriver, Any, PostgreSQLSession | None], Any]]] = {
+        Fetch: _fetch,
+        FetchMany: _fetch_many,
+        Find: _find,
+        Count: _count,
+        Insert: _insert,
+        Upsert: _upsert,
+        Replace: _replace,
+        Patch: _patch,
+        Remove: _remove,
+        Search: _search,
+        Aggregate: _aggregate,
+    }
+
+
+def _commit(link: Link) -> None:
+    execute(link, "COMMIT")
+
+
+def _undo(link: Link) -> None:
+    """Roll back whatever is open; a connection that cannot is closed, which rolls back too."""
+    try:
+        if not link.is_idle:
+            execute(link, "ROLLBACK")
+    except psycopg.Error:
+        link.close()
+
+
+def _close(link: Link, name: str) -> None:
+    """Close a cursor; one whose transaction has failed or whose connection is gone is closed already."""
+    with contextlib.suppress(psycopg.Error):
+        if link.is_in_transaction:
+            execute(link, f"CLOSE {name}")

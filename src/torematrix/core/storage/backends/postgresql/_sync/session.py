@@ -1,0 +1,173 @@
+# generated from _async/session.py by tools/generate_twins.py: do not edit
+"""One transaction on one connection."""
+
+from __future__ import annotations
+
+from time import monotonic, sleep
+from typing import Final, Protocol
+
+import psycopg
+from typing_extensions import override
+
+from ....core._sync.port import Session
+from ....core.options import Isolation, TransactionOptions
+from ....errors import StorageError, TransactionError, UnavailableError
+from ..errors import BACKEND, translate
+from .connection import Link
+from .finishing import finished
+from .pool import Pool
+from .statements import fetch
+
+__all__ = ["PostgreSQLSession", "begin_statement"]
+
+_LEVELS: Final = {Isolation.SNAPSHOT: "REPEATABLE READ", Isolation.SERIALIZABLE: "SERIALIZABLE"}
+_ASK_AGAIN: Final = 0.2
+
+
+def begin_statement(options: TransactionOptions) -> str:
+    """What begins a transaction and takes its snapshot, in one round trip.
+
+    PostgreSQL takes the snapshot with the first query. Of a transaction that may write, that query asks for the number
+    by which its fate can be asked should the answer to COMMIT be lost.
+    """
+    reads = "1" if options.read_only else "pg_current_xact_id()::text"
+    return (
+        f"BEGIN ISOLATION LEVEL {_LEVELS[options.isolation]}{' READ ONLY' if options.read_only else ''}; "
+        f"SELECT {reads}"
+    )
+
+
+class _Driver(Protocol):
+    pool: Pool
+
+    def failed(self, error: psycopg.Error, operation: str, collection: str | None) -> StorageError: ...
+
+
+class PostgreSQLSession(Session):
+    """A transaction, as the driver began it.
+
+    Attributes:
+        link: its connection.
+    """
+
+    def __init__(self, driver: _Driver, link: Link, number: str | None) -> None:
+        self.link = link
+        self._driver = driver
+        self._number = number
+        self._marks = 0
+        self._ended = False
+        driver.pool.lend(link)
+
+    @override
+    def savepoint(self) -> str:
+        self._marks += 1
+        name = f"mark_{self._marks}"
+        self._execute(f"SAVEPOINT {name}")
+        return name
+
+    @override
+    def rollback_to(self, savepoint: str) -> None:
+        self._execute(f"ROLLBACK TO {savepoint}; RELEASE {savepoint}")
+
+    @override
+    def release(self, savepoint: str) -> None:
+        self._execute(f"RELEASE {savepoint}")
+
+    def _execute(self, statement: str) -> None:
+        self._check()
+        try:
+            finished(self._run(statement))
+        except psycopg.Error as error:
+            raise self._driver.failed(error, "transaction", None) from error
+
+    def _run(self, statement: str) -> str | None:
+        """The tag of the statement's result."""
+        cursor = self.link.kept
+        cursor.execute(statement)  # type: ignore[call-overload]  # a constant, with a name made here
+        return cursor.statusmessage
+
+    @override
+    def commit(self) -> None:
+        self._check()
+        finished(self._commit())
+
+    def _commit(self) -> None:
+        self._ended = True
+        try:
+            try:
+                tag = self._run("COMMIT")
+            except psycopg.Error as error:
+                if not self.link.closed:
+                    raise self._driver.failed(error, "transaction", None) from error
+                self._resolve(error)
+                return
+            if tag != "COMMIT":
+                # Of a transaction in which a statement had failed PostgreSQL says ROLLBACK, and calls it a success.
+                raise TransactionError(
+                    "the transaction was rolled back: a statement in it had failed",
+                    backend=BACKEND,
+                    operation="transaction",
+                )
+        finally:
+            self._give_back()
+
+    def _resolve(self, error: psycopg.Error) -> None:
+        """Find out whether a commit happened whose answer was lost."""
+        ours = translate(error) or UnavailableError("the connection was lost", backend=BACKEND)
+        fate: str | None = None
+        until = monotonic() + self._driver.pool.timeout
+        while self._number is not None and monotonic() < until:
+            try:
+                fate = self._fate(self._number)
+            except (psycopg.Error, StorageError):
+                fate = None
+            if fate in ("committed", "aborted"):
+                break
+            sleep(_ASK_AGAIN)
+        if fate == "committed":
+            return
+        if fate == "aborted":
+            ours.operation = "transaction"
+            raise ours from error
+        raise TransactionError(
+            "the connection was lost while the transaction was being committed, and the server could not be asked "
+            "whether it was: look before doing it again",
+            backend=BACKEND,
+            operation="transaction",
+        ) from error
+
+    def _fate(self, number: str) -> str | None:
+        """What became of a transaction: committed, aborted, in progress; None where the server no longer knows."""
+        pool = self._driver.pool
+        link = pool.ready() or pool.take()
+        try:
+            rows = fetch(link, "SELECT pg_xact_status($1::xid8)", (number,))
+        finally:
+            if not pool.keep(link):
+                pool.give_back(link)
+        return None if not rows or rows[0][0] is None else str(rows[0][0])
+
+    @override
+    def rollback(self) -> None:
+        if not self._ended:
+            finished(self._rollback())
+
+    def _rollback(self) -> None:
+        self._ended = True
+        try:
+            self._run("ROLLBACK")
+        except psycopg.Error:
+            # A connection that is gone takes its transaction with it.
+            self.link.close()
+        finally:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        pool = self._driver.pool
+        pool.lent_back(self.link)
+        if not pool.keep(self.link):
+            pool.give_back(self.link)
+
+    def _check(self) -> None:
+        if self._ended:
+            raise StorageError("the transaction has ended", backend=BACKEND, operation="transaction")

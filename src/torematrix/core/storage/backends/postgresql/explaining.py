@@ -1,0 +1,98 @@
+"""What an operation would send, and what PostgreSQL's plan for it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ...query.operations import (
+    Aggregate,
+    Count,
+    Fetch,
+    FetchMany,
+    Find,
+    Insert,
+    Operation,
+    Patch,
+    Remove,
+    Replace,
+    Scan,
+    Upsert,
+)
+from .._sql.compile import Parameter
+from .aggregate import aggregate_statement
+from .compile import Sql
+from .plan import TablePlan
+from .rewriting import patch_statement, replace_many_statement, replace_statement, upsert_statement
+from .statements import count_statement, find_statement, scan_statement
+
+__all__ = ["lines", "scans_of", "statements_of"]
+
+_INDEXED = ("Index Scan", "Index Only Scan", "Bitmap Heap Scan")
+
+
+def statements_of(
+    operation: Operation | Scan, plan: TablePlan, sql: Sql
+) -> list[tuple[str, list[Parameter]]]:
+    """The statements of an operation other than a search, with parameters that they can be planned for."""
+    nothing: list[Parameter] = [None] * plan.width
+    match operation:
+        case Fetch():
+            return [(plan.get, [operation.id])]
+        case FetchMany():
+            return [(plan.get_many, ["{}"])]
+        case Find():
+            statements = [find_statement(operation, plan, sql)]
+            if operation.with_total:
+                statements.append(
+                    count_statement(Count(operation.collection, operation.condition), plan, Sql())
+                )
+            return statements
+        case Scan():
+            return [scan_statement(operation, plan, sql)]
+        case Count():
+            return [count_statement(operation, plan, sql)]
+        case Aggregate():
+            return [aggregate_statement(operation, plan, sql)]
+        case Insert(_, rows):
+            return [(plan.insert, nothing)] if len(rows) < 2 else [(plan.copy, [])]
+        case Upsert():
+            return [(upsert_statement(plan), [*nothing, *nothing])]
+        case Replace(_, rows):
+            if len(rows) < 2:
+                return [(replace_statement(plan), nothing)]
+            return [(replace_many_statement(plan), ["{}"] * plan.width)]
+        case Patch():
+            columns = [plan.rules.at[field.name] for field, _ in operation.changes if field.scalar is not None]
+            document = bool(operation.extras) or len(columns) < len(operation.changes)
+            statement = patch_statement(plan, columns, document=document, guarded=False)
+            return [(statement, [None] * (len(columns) + document + 1))]
+        case Remove():
+            return [(plan.delete, [None])]
+        case _:
+            raise TypeError("a search is explained elsewhere")
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from _nodes(below)
+
+
+def scans_of(plans: Iterable[dict[str, Any]], table: str) -> list[bool]:
+    """For each time that a plan goes through this table, whether by an index."""
+    return [
+        node["Node Type"] in _INDEXED
+        for plan in plans
+        for node in _nodes(plan)
+        if node.get("Relation Name") == table and "Scan" in node["Node Type"]
+    ]
+
+
+def lines(plan: dict[str, Any], depth: int = 0) -> Iterator[str]:
+    """A plan as text, each step below the one that it feeds; no values of rows are part of it."""
+    node = plan["Node Type"]
+    name = plan.get("Index Name") or plan.get("Relation Name")
+    yield f"{'  ' * depth}{node}{f' on {name}' if name else ''}"
+    for below in plan.get("Plans", ()):
+        yield from lines(below, depth + 1)
