@@ -27,6 +27,7 @@ class Engine:
     peers = (
         Peer(FLOOR, "by hand", "mongodb.floor", "mongodb.floor_async"),
         Peer(OURS, "torematrix-storage", "ours", "ours_async"),
+        Peer("helpers", "PyMongo's helpers", "mongodb.helpers", "mongodb.helpers_async"),
     )
     targets: Final = {"single": 1.2, "concurrent": 1.2, "many": 1.15}
     pace = 0.2

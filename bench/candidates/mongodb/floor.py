@@ -138,10 +138,12 @@ class Items:
 class Candidate:
     """Everything by hand."""
 
+    items_class = Items
+
     def __init__(self, place: str) -> None:
         self.client: MongoClient[Document] = pymongo.MongoClient(place)
         self.client.get_default_database().command(form.indexes())
-        self.items = Items(self.client)
+        self.items = self.items_class(self.client)
 
     def close(self) -> None:
         self.client.close()

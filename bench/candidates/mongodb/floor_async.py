@@ -133,9 +133,11 @@ class Items:
 class Candidate:
     """Everything by hand."""
 
+    items_class = Items
+
     def __init__(self, client: AsyncMongoClient[Document]) -> None:
         self.client = client
-        self.items = Items(client)
+        self.items = self.items_class(client)
 
     @classmethod
     async def open(cls, place: str) -> Candidate:

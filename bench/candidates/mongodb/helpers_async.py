@@ -1,0 +1,57 @@
+"""The same with PyMongo's AsyncMongoClient."""
+
+from __future__ import annotations
+
+from entities import Item
+
+from . import _form as form
+from . import floor_async
+from .helpers import TIME
+
+
+class Items(floor_async.Items):
+    """The items."""
+
+    async def get(self, entity_id: str) -> Item | None:
+        found = await self._collection.find_one({"_id": entity_id})
+        return None if found is None else form.item_of(found)
+
+    async def create(self, item: Item) -> Item:
+        moment, now = form.now()
+        document = form.new_document(item, now)
+        await self._collection.insert_one(document)
+        return form.created(item, document, moment)
+
+    async def update(self, item: Item) -> Item:
+        moment, now = form.now()
+        change = {"$set": form.changes(item, now)}
+        found = await self._collection.find_one_and_update({"_id": item.id}, change, projection=TIME)
+        if found is None:
+            raise KeyError(item.id)
+        return form.updated(item, found["created_at"], moment)
+
+    async def delete(self, entity_id: str) -> bool:
+        return (await self._collection.delete_one({"_id": entity_id})).deleted_count > 0
+
+    async def list(self, status: str) -> list[Item]:
+        found = self._collection.find({"status": status}, sort=[("size", 1), ("_id", 1)])
+        return [form.item_of(document) async for document in found]
+
+    async def page(self, asked: tuple[str, int]) -> tuple[list[Item], int]:
+        status, number = asked
+        order = [("size", 1), ("_id", 1)]
+        found = self._collection.find({"status": status}, sort=order, skip=50 * (number - 1), limit=50)
+        items = [form.item_of(document) async for document in found]
+        return items, await self.count_indexed(status)
+
+    async def count_indexed(self, status: str) -> int:
+        return await self._collection.count_documents({"status": status})
+
+    async def count_scanned(self, least: int) -> int:
+        return await self._collection.count_documents({"size": {"$gte": least}})
+
+
+class Candidate(floor_async.Candidate):
+    """Everything by hand, with helpers."""
+
+    items_class = Items
