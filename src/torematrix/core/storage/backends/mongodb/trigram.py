@@ -23,7 +23,7 @@ from .names import TRIGRAMS
 __all__ = ["TrigramIndex"]
 
 _MOST: Final = 4
-"""So many trigrams of a text are asked for. The server looks up one of them, and tries each to see which is the rarest."""
+"""So many trigrams of a text are asked for. The server looks up one of them, and tries each to see which is rarest."""
 
 
 class TrigramIndex:

@@ -46,7 +46,7 @@ def count_key(token: str) -> str:
 
 
 def phrase_text(words: Sequence[str], *, prefix: bool) -> str:
-    """What the text of a field holds exactly where it holds these tokens in a row, the last one as a prefix or whole."""
+    """What the text of a field holds exactly where it holds these tokens in a row, the last as a prefix or whole."""
     return " " + "  ".join(words) + ("" if prefix else " ")
 
 

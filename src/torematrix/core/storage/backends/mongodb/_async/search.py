@@ -1,0 +1,180 @@
+"""Full-text search: a command for the statistics, and one for the page; with a total, one more for its documents.
+
+Outside a transaction all of them read at the moment the first one read at; a standalone server has no such moments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from ....query.conditions import Condition
+from ....query.operations import Ranked, Search, SearchStatistics
+from ..documents import Document
+from ..names import ID
+from ..plan import CollectionPlan
+from ..ranking import SCORE, SUMS, Ranking
+from ..texts import TextIndexes
+from ..words import NOTHING, SearchIndex, Totals
+from .server import AsyncServer
+from .totals import TOTALS, AsyncSums, selecting
+
+__all__ = ["run", "statements"]
+
+Command = dict[str, Any]
+Compiled = Callable[[Condition], dict[str, Any]]
+
+_COUNTS: Final = 50
+"""So many words are counted by one command."""
+
+_EVERYTHING: Final = 100_000
+"""A batch that is never full: a reply has one document for each of fewer words, or one in all."""
+
+_KEPT: Final = 1_000
+"""So many ids and scores are gathered while matches are counted, in one document of the server's."""
+
+
+async def run(
+    sums: AsyncSums, session: Any, operation: Search, compiled: Compiled, pending: Totals = NOTHING
+) -> Ranked:
+    """The page of matches.
+
+    Args:
+        sums: the sums that relevance needs, and the server.
+        session: PyMongo's session of the transaction at hand, or None.
+        operation: what is asked.
+        compiled: makes a filter of a condition.
+        pending: what the transaction at hand adds to the sums, and has not stored yet.
+    """
+    plan: CollectionPlan = operation.collection.plan
+    ranking = Ranking(_search_index(plan), operation, compiled)
+    moment = _Moment(sums.server, session)
+    statistics = operation.statistics or await _statistics(sums, moment, plan, ranking, pending)
+    if operation.query.is_empty:
+        return Ranked([], 0 if operation.with_total else None, statistics)
+    total: int | None = None
+    if operation.with_total:
+        wanted = operation.offset + (operation.limit or 0)
+        if operation.limit is not None and operation.after is None and 0 < wanted <= _KEPT:
+            return await _counted_page(moment, plan, ranking, statistics, wanted)
+        found = await moment.few(_command(plan, ranking.total(statistics)))
+        total = int(found[0]["n"]) if found else 0
+    if operation.limit == 0:
+        return Ranked([], total, statistics)
+    documents = await moment.all(_command(plan, ranking.page(statistics, plan.projection)))
+    rows = [(int(document[SCORE]), plan.form.row(document)) for document in documents]
+    return Ranked(rows, total, statistics)
+
+
+async def _counted_page(
+    moment: _Moment, plan: CollectionPlan, ranking: Ranking, statistics: SearchStatistics, wanted: int
+) -> Ranked:
+    """The page, and how many match, from one visit to each match."""
+    found = await moment.few(_command(plan, ranking.best(statistics, wanted)))
+    if not found:
+        return Ranked([], 0, statistics)
+    best = {each["id"]: int(each["score"]) for each in found[0]["best"][ranking.operation.offset :]}
+    command: Command = {"find": plan.collection, "filter": {ID: {"$in": list(best)}}}
+    if plan.projection:
+        command["projection"] = plan.projection
+    held = {document[ID]: document for document in await moment.all(command)} if best else {}
+    # Without snapshots, one of them may be gone by now.
+    rows = [(score, plan.form.row(held[key])) for key, score in best.items() if key in held]
+    return Ranked(rows, int(found[0]["n"]), statistics)
+
+
+async def _statistics(
+    sums: AsyncSums, moment: _Moment, plan: CollectionPlan, ranking: Ranking, pending: Totals
+) -> SearchStatistics:
+    """What the scores depend on, as it is now."""
+    texts = _texts(plan)
+    first, *others = _statistics_commands(plan, ranking, kept=sums.server.transactions)
+    found = {each["_id"]: each for each in await moment.few(first)}
+    if SUMS not in found and sums.server.transactions:
+        scan = {"aggregate": plan.collection, "pipeline": ranking.added_up()}
+        found |= {each["_id"]: each for each in await moment.few(scan)}
+    for command in others:
+        found |= {each["_id"]: each for each in await moment.few(command)}
+    documents, length = 0, 0
+    if SUMS in found:
+        documents, length = int(found[SUMS]["n"]), int(found[SUMS]["length"])
+        sums.found(texts, found[SUMS].get("parts", 0))
+    counts = tuple(int(found[at]["n"]) if at in found else 0 for at in range(len(ranking.query.words)))
+    return SearchStatistics(
+        documents + pending.documents, length + ranking.weighted_length(pending.lengths), counts
+    )
+
+
+def _statistics_commands(plan: CollectionPlan, ranking: Ranking, *, kept: bool) -> list[Command]:
+    """The commands for the sums and the counts of words; each result has for ``_id`` SUMS, or the word's number."""
+    counts = [ranking.counting(number) for number in range(len(ranking.query.words))]
+    if kept:
+        first = {"aggregate": TOTALS, "pipeline": [{"$match": selecting(_texts(plan))}, *ranking.kept()]}
+    else:
+        first = {"aggregate": plan.collection, "pipeline": ranking.added_up()}
+    commands: list[Command] = [first]
+    for at in range(0, len(counts), _COUNTS):
+        several = counts[at : at + _COUNTS]
+        if at:
+            commands.append({"aggregate": plan.collection, "pipeline": several.pop(0)})
+        commands[-1]["pipeline"] += [
+            {"$unionWith": {"coll": plan.collection, "pipeline": stages}} for stages in several
+        ]
+    return commands
+
+
+def statements(server: AsyncServer, operation: Search, compiled: Compiled) -> list[Command]:
+    """The commands of a search, the last of them the one that visits the matches."""
+    plan: CollectionPlan = operation.collection.plan
+    ranking = Ranking(_search_index(plan), operation, compiled)
+    frequencies = (1,) * len(operation.query.words)
+    statistics = operation.statistics or SearchStatistics(1, 1, frequencies)
+    commands = _statistics_commands(plan, ranking, kept=server.transactions)
+    if operation.query.is_empty:
+        return commands
+    return [*commands, _command(plan, ranking.page(statistics, plan.projection))]
+
+
+def _command(plan: CollectionPlan, stages: list[dict[str, Any]]) -> Command:
+    return {"aggregate": plan.collection, "pipeline": stages, "allowDiskUse": True}
+
+
+def _texts(plan: CollectionPlan) -> TextIndexes:
+    if plan.texts is None:
+        raise TypeError("a search needs a searchable field")
+    return plan.texts
+
+
+def _search_index(plan: CollectionPlan) -> SearchIndex:
+    search = _texts(plan).search
+    if search is None:
+        raise TypeError("a search needs a searchable field")
+    return search
+
+
+class _Moment:
+    """Several commands that read at one moment: within a transaction, or in a snapshot that the first one takes."""
+
+    def __init__(self, server: AsyncServer, session: Any) -> None:
+        self._server = server
+        self._session = session
+        self._concern: dict[str, Any] | None = None
+        if session is None and server.transactions:
+            self._concern = {"level": "snapshot"}
+
+    async def few(self, command: Command) -> list[Document]:
+        """Documents that fit into one reply."""
+        command = {**command, "cursor": {"batchSize": _EVERYTHING}}
+        if self._concern is not None:
+            command["readConcern"] = self._concern
+        cursor = (await self._server.read(command, self._session))["cursor"]
+        if self._concern is not None:
+            self._concern = {"level": "snapshot", "atClusterTime": cursor["atClusterTime"]}
+        documents: list[Document] = cursor["firstBatch"]
+        return documents
+
+    async def all(self, command: Command) -> list[Document]:
+        """Any number of documents."""
+        if self._concern is not None:
+            command = {**command, "readConcern": self._concern}
+        return await self._server.documents(command, self._session)

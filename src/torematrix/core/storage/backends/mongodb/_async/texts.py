@@ -1,0 +1,196 @@
+"""What a collection's texts need, made when it is opened: indexes, words and trigrams of what is there already, sums.
+
+Everything happens outside transactions, in steps that may be repeated, also by several at once. First of all the
+collection is told to take documents of the present declaration alone: from then on whoever has opened it under another
+one is refused, and whatever is still of another one waits to be made anew by us. The note that all is done comes last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from pymongo import UpdateOne, timeout
+from pymongo.errors import OperationFailure, PyMongoError
+
+from ....errors import UnavailableError
+from ..errors import duplicate_of, is_transient
+from ..names import GENERATION, ID, META, TRIGRAMS, WORDS
+from ..options import SNAPSHOT, write_concern
+from ..plan import CollectionPlan
+from ..texts import TextIndexes
+from ..words import Totals
+from .server import AsyncServer
+from .totals import TOTALS, gate_of, new_gate, parts_of, stored_part
+
+__all__ = ["ensure"]
+
+_ROUNDS: Final = 10
+_BATCH: Final = 200
+_ABSENT: Final = (26, 27)
+"""No such collection, no such index."""
+
+
+async def ensure(
+    server: AsyncServer, plan: CollectionPlan, pause: Callable[[float], Awaitable[object]]
+) -> None:
+    """Have the texts of a collection indexed as its class declares it, whatever was before."""
+    texts, key = plan.texts, f"texts:{plan.collection}"
+    known = await server.documents({"find": META, "filter": {ID: {"$eq": key}}, "limit": 1})
+    stored: dict[str, Any] = known[0]["value"] if known else {}
+    wanted = {} if texts is None else {"generation": texts.generation, "sums": _keeps_sums(server, texts)}
+    if stored == wanted:
+        return
+    await _declare(server, plan)
+    await _drop_indexes(server, plan, keep=[] if texts is None else [*_definitions(server, texts)])
+    if texts is None:
+        await _forget(server, plan.collection)
+    else:
+        definitions = [*_definitions(server, texts).values()]
+        # By a majority, or a snapshot taken at once might be of before.
+        await server.command(
+            {"createIndexes": plan.collection, "indexes": definitions, "writeConcern": {"w": "majority"}}
+        )
+        if stored.get("generation") != texts.generation:
+            await _rebuild(server, plan, texts)
+        if wanted["sums"]:
+            await _add_up(server, texts, pause)
+        else:
+            with timeout(server.deadline):
+                await server.database[TOTALS].delete_many(parts_of(plan.collection))
+    with timeout(server.deadline):
+        await server.database[META].replace_one({ID: {"$eq": key}}, {"value": wanted}, upsert=True)
+
+
+def _keeps_sums(server: AsyncServer, texts: TextIndexes) -> bool:
+    return server.transactions and texts.search is not None
+
+
+def _definitions(server: AsyncServer, texts: TextIndexes) -> dict[str, dict[str, Any]]:
+    """The indexes by name; one of the lengths where they are added up by every search."""
+    definitions = {str(each["name"]): each for each in texts.definitions}
+    if texts.search is not None and not server.transactions:
+        definitions[f"{WORDS}.d"] = {"name": f"{WORDS}.d", "key": {f"{WORDS}.d": 1}}
+    return definitions
+
+
+async def _declare(server: AsyncServer, plan: CollectionPlan) -> None:
+    """Have the collection take documents of the present declaration alone."""
+    validator = {} if plan.texts is None else {GENERATION: {"$eq": plan.texts.generation}}
+    await server.command(
+        {
+            "collMod": plan.collection,
+            "validator": validator,
+            "validationLevel": "strict",
+            "validationAction": "error",
+            "writeConcern": {"w": "majority"},
+        }
+    )
+
+
+async def _drop_indexes(server: AsyncServer, plan: CollectionPlan, keep: list[str]) -> None:
+    """Drop the indexes of texts that are not declared any more."""
+    found = await server.documents({"listIndexes": plan.collection, "cursor": {}})
+    for name in [str(index["name"]) for index in found]:
+        if name.startswith((WORDS, TRIGRAMS)) and name not in keep:
+            try:
+                await server.command({"dropIndexes": plan.collection, "index": name})
+            except OperationFailure as error:
+                if error.code not in _ABSENT:
+                    raise
+
+
+async def _forget(server: AsyncServer, collection: str) -> None:
+    """Take away what was kept of texts when nothing is declared any more."""
+    kept = {GENERATION: "", WORDS: "", TRIGRAMS: ""}
+    with timeout(server.deadline):
+        await server.database[collection].update_many({GENERATION: {"$exists": True}}, {"$unset": kept})
+    with timeout(server.deadline):
+        await server.database[TOTALS].delete_many(parts_of(collection))
+
+
+async def _rebuild(server: AsyncServer, plan: CollectionPlan, texts: TextIndexes) -> None:
+    """Make anew what is kept of the texts of every document that has it of another declaration, or not at all."""
+    outdated = {GENERATION: {"$ne": texts.generation}}
+    dropped = dict.fromkeys({WORDS, TRIGRAMS}.difference(texts.hidden), "")
+    command = {"find": plan.collection, "filter": outdated, "projection": dict.fromkeys((WORDS, TRIGRAMS), 0)}
+    session = server.client.start_session()
+    try:
+        async for batch in server.batches(command, session, _BATCH):
+            updates: list[Any] = []
+            for document in batch:
+                update: dict[str, Any] = {"$set": texts.stored(plan.form.row(document))}
+                if dropped:
+                    update["$unset"] = dropped
+                # By now it may be deleted, or made anew by somebody else.
+                updates.append(UpdateOne({ID: {"$eq": document[ID]}, **outdated}, update))
+            with timeout(server.deadline):
+                await server.database[plan.collection].bulk_write(updates, ordered=False)
+    finally:
+        await session.end_session()
+
+
+async def _add_up(
+    server: AsyncServer, texts: TextIndexes, pause: Callable[[float], Awaitable[object]]
+) -> None:
+    """Make the sums anew, from all documents.
+
+    They are added up in a snapshot, which may take long. What takes their place does not: the parts that the snapshot
+    had are replaced by what was added up, and those that came since stay.
+    """
+    for attempt in range(_ROUNDS):
+        await pause(0.05 * attempt)
+        if await _added_up(server, texts):
+            return
+    raise UnavailableError(
+        f"the sums of {texts.collection!r} are being made by others; open it again",
+        backend="mongodb",
+        collection=texts.collection,
+    )
+
+
+async def _added_up(server: AsyncServer, texts: TextIndexes) -> bool:
+    """Try it once; False where others have changed the parts meanwhile."""
+    search = texts.search
+    if search is None:
+        return True
+    lengths = {
+        f"l{number}": {"$sum": {"$arrayElemAt": [f"${WORDS}.l", number]}}
+        for number in range(len(search.weights))
+    }
+    command = {
+        "aggregate": texts.collection,
+        "pipeline": [{"$group": {"_id": None, "n": {"$sum": 1}, **lengths}}],
+        "cursor": {},
+        "readConcern": {"level": "snapshot"},
+    }
+    cursor = (await server.command(command))["cursor"]
+    moment = {"level": "snapshot", "atClusterTime": cursor["atClusterTime"]}
+    found = cursor["firstBatch"][0] if cursor["firstBatch"] else {}
+    totals = Totals(found.get("n", 0), tuple(found.get(name, 0) for name in lengths))
+    parts = await server.documents(
+        {"find": TOTALS, "filter": parts_of(texts.collection), "readConcern": moment}
+    )
+    gate = gate_of(texts.collection)
+    known = next((part for part in parts if part[ID] == gate), None)
+    sums = server.database[TOTALS]
+    async with server.client.start_session() as session:
+        await session.start_transaction(read_concern=SNAPSHOT, write_concern=write_concern(server.config))
+        try:
+            with timeout(server.deadline):
+                if known is None:
+                    await sums.insert_one({ID: gate, **new_gate()}, session=session)
+                else:
+                    unchanged = {ID: {"$eq": gate}, "u": {"$eq": known["u"]}}
+                    done = await sums.update_one(unchanged, {"$set": new_gate()}, session=session)
+                    if not done.matched_count:
+                        return False
+                replaced = [part[ID] for part in parts if part[ID] != gate]
+                await sums.delete_many({ID: {"$in": replaced}}, session=session)
+                await sums.insert_one(stored_part(texts, totals), session=session)
+                await session.commit_transaction()
+        except PyMongoError as error:
+            if is_transient(error) or duplicate_of(error) is not None:
+                return False
+            raise
+    return True
