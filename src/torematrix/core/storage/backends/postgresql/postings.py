@@ -103,7 +103,7 @@ class SearchIndex:
         by_field: whether occurrences are kept by field: where there are several.
         crowded: whether a search has found so many rows in ``totals`` that they should be folded.
         tables: the statements that make the tables.
-        keys: the statements that make their keys, which a bulk load is faster without.
+        keys: the statements that make the key of ``words``, which a bulk load is faster without.
     """
 
     def __init__(self, collection: str, schema: Schema) -> None:
@@ -130,7 +130,7 @@ class SearchIndex:
             # A phrase is looked for in many texts, and packed ones have to be unpacked each time: so only those that
             # would not fit a page are.
             (
-                f"CREATE TABLE {self.texts} (seq bigint NOT NULL, lengths integer[] NOT NULL, "
+                f"CREATE TABLE {self.texts} (seq bigint PRIMARY KEY, lengths integer[] NOT NULL, "
                 'tokens text COLLATE "C" NOT NULL) WITH (toast_tuple_target = 8160)'
             ),
             f"CREATE TABLE {self.totals} (documents bigint NOT NULL, lengths bigint[] NOT NULL)",
@@ -139,7 +139,6 @@ class SearchIndex:
         )
         self.keys = (
             f"ALTER TABLE {self.words} ADD PRIMARY KEY (term, seq) INCLUDE ({kept})",
-            f"ALTER TABLE {self.texts} ADD PRIMARY KEY (seq)",
             # Which words are frequent is what plans depend on.
             f"ALTER TABLE {self.words} ALTER COLUMN term SET STATISTICS 500",
         )

@@ -63,7 +63,7 @@ class TrigramIndex:
         self.table = quote_name(self.name)
         self.tables = (
             (
-                f'CREATE TABLE {self.table} (seq bigint NOT NULL, folded text COLLATE "C" NOT NULL) '
+                f'CREATE TABLE {self.table} (seq bigint PRIMARY KEY, folded text COLLATE "C" NOT NULL) '
                 "WITH (toast_tuple_target = 8160)"
             ),
         )
@@ -74,12 +74,9 @@ class TrigramIndex:
         self.remove = f"DELETE FROM {self.table} WHERE seq = ANY ($1::bigint[])"
 
     def keys(self, trigrams: str) -> tuple[str, ...]:
-        """The statements that make the table's indexes; ``trigrams`` is the schema that pg_trgm is in."""
+        """The statement that makes the index of trigrams; ``trigrams`` is the schema that pg_trgm is in."""
         operators = f"{quote_name(trigrams)}.gin_trgm_ops"
-        return (
-            f"ALTER TABLE {self.table} ADD PRIMARY KEY (seq)",
-            f"CREATE INDEX ON {self.table} USING gin (folded {operators})",
-        )
+        return (f"CREATE INDEX ON {self.table} USING gin (folded {operators})",)
 
     def folded(self, row: Row) -> str | None:
         """The text that is indexed of a row. One without a trigram is never asked for, and takes no place."""
