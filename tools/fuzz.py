@@ -24,6 +24,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -37,7 +38,9 @@ REGRESSIONS = Path(__file__).resolve().parent.parent / "tests" / "fuzz" / "regre
 SERVED = ("postgresql", "postgresql_icu", "mongodb", "mongodb_standalone")
 
 
-def _engines(names: Sequence[str], urls: dict[str, str], stack: contextlib.ExitStack) -> list[Engine]:
+def _engines(
+    names: Sequence[str], urls: dict[str, str], colours: Sequence[str], stack: contextlib.ExitStack
+) -> list[Engine]:
     """The engines of these names; servers that no URL was given for are started, and end with the stack."""
     missing = [name for name in names if name in SERVED and name not in urls]
     if missing:
@@ -49,9 +52,10 @@ def _engines(names: Sequence[str], urls: dict[str, str], stack: contextlib.ExitS
             else:
                 urls[name] = servers.mongodb() if name == "mongodb" else servers.mongodb_standalone()
     known = {"sqlite": SQLITE}
-    return [
+    engines = [
         known.get(name) or engine_of(name, urls[name], single=name == "mongodb_standalone") for name in names
     ]
+    return [msgspec.structs.replace(engine, colours=tuple(colours)) for engine in engines]
 
 
 def _keep(found: Found, folder: Path) -> Path:
@@ -97,6 +101,7 @@ def _arguments() -> argparse.Namespace:
         metavar="NAME=URL",
         help="the server of an engine that runs already",
     )
+    parser.add_argument("--colours", default="sync,async", help="the colours of engines")
     parser.add_argument("--resume", type=Path, help="a file that remembers how far earlier runs came")
     parser.add_argument("--show", action="store_true", help="show what is in that file, and run nothing")
     parser.add_argument("--failures", type=Path, default=REGRESSIONS, help="where differences are kept")
@@ -126,7 +131,7 @@ def main() -> int:
         console=console,
     )
     with contextlib.ExitStack() as stack:
-        engines = _engines(names, urls, stack)
+        engines = _engines(names, urls, given.colours.split(","), stack)
         stack.enter_context(bar)
         task = bar.add_task("programs", total=-(-given.programs // CHUNK) * CHUNK, differences=0)
 

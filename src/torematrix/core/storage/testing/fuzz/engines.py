@@ -38,11 +38,13 @@ class Engine(msgspec.Struct, frozen=True):
         urls: the forms in which its storages are opened, with room for what is new each time. Each program runs on one
             of them, and in one colour, chosen by its number; over many programs all have equal shares.
         single: whether it takes only programs of single-document writes.
+        colours: the colours it takes its turns in.
     """
 
     name: str
     urls: tuple[str, ...]
     single: bool = False
+    colours: tuple[str, ...] = ("sync", "async")
 
 
 REFERENCE: Final = Engine("memory", ("memory://",))
@@ -198,7 +200,12 @@ class OpenEngine:
         self._clock = clock
         self._folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
         self._seats: dict[str, _Seat] = {}
-        self._forms = [(url, colour, make) for url in engine.urls for colour, make in _COLOURS]
+        self._forms = [
+            (url, colour, make)
+            for url in engine.urls
+            for colour, make in _COLOURS
+            if colour in engine.colours
+        ]
 
     @property
     def labels(self) -> list[str]:

@@ -19,13 +19,23 @@ from uuid import UUID
 import msgspec
 
 from ...query.aggregates import Avg, Count, Max, Min, Sum
-from ...query.filters import AllOf, AnyOf, Negation, Pagination, QueryFilter, SortOrder
+from ...query.filters import (
+    AllOf,
+    AnyOf,
+    CursorPage,
+    Negation,
+    PaginatedResult,
+    Pagination,
+    QueryFilter,
+    SearchHit,
+    SortOrder,
+)
 from ..entities import Colour, Item, Level, Maker, Part, Sample
 from .family import Reading
-from .outcomes import same
+from .outcomes import Failure, same
 from .steps import Call, Edit, Program, Scope, Streamed
 
-__all__ = ["program_from_json", "program_to_json"]
+__all__ = ["program_from_json", "program_to_json", "shown"]
 
 _CLASSES: Final[dict[str, type[Any]]] = {
     cls.__name__: cls
@@ -33,6 +43,7 @@ _CLASSES: Final[dict[str, type[Any]]] = {
         *(Sample, Part, Item, Maker, Reading, Colour, Level, SortOrder),
         *(Program, Call, Edit, Scope, Streamed, Pagination),
         *(QueryFilter, AllOf, AnyOf, Negation, Avg, Count, Max, Min, Sum),
+        *(Failure, PaginatedResult, CursorPage, SearchHit),
     )
 }
 _WRITERS: Final[dict[type, Callable[[Any], Any]]] = {
@@ -70,6 +81,14 @@ def program_from_json(text: str) -> Program:
     if not isinstance(program, Program):
         raise TypeError("the text is no program")
     return program
+
+
+def shown(value: Any) -> str:
+    """A result in few words, for people: what is as its class makes it is left out."""
+    try:
+        return json.dumps(_written(value), ensure_ascii=False)
+    except TypeError:
+        return repr(value)
 
 
 def _written(value: Any) -> Any:

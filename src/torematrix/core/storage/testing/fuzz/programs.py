@@ -35,6 +35,8 @@ _BAD_VALUES: Final = (
     [{}],
     1.5,
 )
+_SPREAD: Final = 0x9E3779B97F4A7C15F39CC0605CEDC835
+"""Odd, so that its multiples differ; they look like random UUIDs."""
 _BAD_IDS: Final = ("", "nope", "\0", "\ud800", "x" * 2_001)
 
 
@@ -105,8 +107,10 @@ class _Maker:
         return self.known_id()
 
     def entity(self, entity_id: str | None) -> Any:
-        """A new entity with that id, rarely one that is refused."""
+        """A new entity with that id, mostly with unique values of its own, rarely one that is refused."""
         entity = self.palette.entity(self.schema, entity_id)
+        if self.draws.chance(0.6):
+            self._apart(entity)
         return self._spoiled(entity) if self.draws.chance(0.03) else entity
 
     def fresh(self) -> Any:
@@ -185,7 +189,7 @@ class _Steps:
     def bulk_create(self, maker: _Maker, _: int) -> Step:
         draws = maker.draws
         free = [*maker.ids[len(maker.held) :], *(None for _ in range(2))]
-        entities = [maker.palette.entity(maker.schema, each) for each in draws.several(free, draws.below(5))]
+        entities = [maker.entity(each) for each in draws.several(free, draws.below(5))]
         if draws.chance(0.4):
             defect = (
                 draws.pick(entities) if entities and draws.chance(0.3) else maker.entity(maker.known_id())
@@ -232,7 +236,9 @@ class _Steps:
         arguments = {
             "filters": self._perhaps(maker, 0.6),
             "sort_by": asked.sort(),
-            "pagination": Pagination(maker.draws.between(1, 4), maker.draws.pick((0, 1, 2, 3, 5, 8))),
+            "pagination": Pagination(
+                maker.draws.pick((1, 1, 2, 2, 3)), maker.draws.pick((0, 1, 2, 3, 3, 5, 8))
+            ),
         }
         return Call(maker.name, "list", arguments)
 
@@ -251,11 +257,11 @@ class _Steps:
         arguments: dict[str, Any] = {
             "query": asked.search(),
             "fields": asked.fields(),
-            "filters": self._perhaps(maker, 0.3),
+            "filters": self._perhaps(maker, 0.25),
             "with_hits": draws.chance(0.6),
         }
         if draws.chance(0.3):
-            arguments["pagination"] = Pagination(draws.between(1, 3), draws.between(0, 4))
+            arguments["pagination"] = Pagination(draws.pick((1, 1, 1, 2, 3)), draws.pick((0, 1, 2, 3, 4)))
         return Call(maker.name, "search", arguments)
 
     def search_walk(self, maker: _Maker, _: int) -> Step:
@@ -305,8 +311,8 @@ class _Steps:
 
 def _ids(schema: Schema, count: int) -> list[str]:
     if id_of(schema, "00000000-0000-0000-0000-000000000001") != "00000000-0000-0000-0000-000000000001":
-        return [str(UUID(int=at << (7 * at % 120))) for at in range(count)]
-    return [*IDS, *map(str, range(count))]
+        return [str(UUID(int=at * _SPREAD % 2**128)) for at in range(count)]
+    return list(dict.fromkeys((*IDS, *map(str, range(count)))))
 
 
 def _possible(maker: _Maker, entity_id: str) -> str | None:

@@ -9,18 +9,21 @@ import enum
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Final, cast
 
 from ...errors import InvalidQueryError
+from ...model.codec import Codec
 from ...model.kinds import Kind, Scalar
 from ...model.schema import Schema
 from ...model.shapes import Anything, ListOf, MapOf, Nullable, Record, Shape, TupleOf, Union
 from ...query.aggregates import Avg, Count, Max, Measured, Min, Sum
+from ...query.evaluate import Document, predicate
 from ...query.filters import AllOf, AnyOf, Expression, Negation, Operator, QueryFilter, SortOrder
 from ...query.normalise import condition_of
 from ...query.paths import ANY, Step, format_path
 from ...query.resolve import sortable
+from ...query.rows import document_of
 from ..pools import PIECES, REGEXES
 from .values import Palette
 
@@ -70,14 +73,37 @@ class Questions:
     # --------------------------------------------------------------------------------------------------- filters
 
     def filter(self, depth: int = 2) -> Expression:
-        """A condition, nested at most this deep. One in fifty holds what may be refused."""
+        """A condition, nested at most this deep: mostly one that holds for an entity, and not for all."""
+        item = self._filter(depth)
+        for _ in range(3):
+            if self._draws.chance(0.1) or self._decides(item):
+                break
+            item = self._filter(depth)
+        return item
+
+    def _decides(self, item: Expression) -> bool:
+        """Whether the condition holds for some of a few entities but not for all; at times also a refused one."""
+        try:
+            holds = predicate(condition_of(self._schema, item))
+        except InvalidQueryError:
+            return self._draws.chance(0.4)
+        return len({holds(document) for document in self._documents}) == 2
+
+    @cached_property
+    def _documents(self) -> list[Document]:
+        codec: Codec[Any] = _codec(self._schema)
+        rows = [codec.row_to_create(entity, _TIME, str) for entity in self._held[:8]]
+        return [document_of(self._schema, row) for row in rows]
+
+    def _filter(self, depth: int) -> Expression:
+        """Any condition. One in fifty holds what may be refused."""
         draws = self._draws
         place = draws.below(100)
         if depth and place < 30:
-            parts = [self.filter(depth - 1) for _ in range(draws.pick((0, 1, 2, 2, 2, 3, 3)))]
+            parts = [self._filter(depth - 1) for _ in range(draws.pick((0, 1, 2, 2, 2, 3, 3)))]
             return AllOf(parts) if place < 15 else AnyOf(parts)
         if depth and place < 42:
-            return Negation(self.filter(depth - 1))
+            return Negation(self._filter(depth - 1))
         if place > 97:
             return self._wild()
         for _ in range(8):
@@ -273,30 +299,44 @@ class Questions:
         return [(path, draws.pick((SortOrder.ASC, SortOrder.DESC))) for path in paths]
 
     def search(self) -> str:
-        """What users type."""
-        draws, words = self._draws, self._palette.words
+        """What users type: mostly words that stand together in one of the texts."""
+        draws = self._draws
+        words = self._words()
+        start = draws.below(len(words))
         terms: list[str] = []
-        for _ in range(draws.pick((0, 1, 1, 1, 1, 2, 2, 2, 3, 4))):
+        for _ in range(draws.pick((0, 1, 1, 1, 1, 2, 2, 3))):
             place = draws.below(20)
-            word = draws.pick(words)
+            word = words[min(start, len(words) - 1)] if draws.chance(0.8) else draws.pick(self._palette.words)
+            start += 1
             if place < 11:
                 terms.append(word)
             elif place < 13:
-                terms.append(f'"{" ".join(draws.pick(words) for _ in range(draws.between(1, 2)))}"')
+                terms.append(f'"{" ".join(words[start - 1 : start + 1]) or word}"')
             elif place < 15:
                 terms.append(f"{word[: draws.between(1, 4)]}*")
             elif place < 16:
-                terms.append(f"-{word}")
-            elif place < 18:
-                terms += [word, "OR", draws.pick(words)]
+                terms += [word, f"-{draws.pick(self._palette.words)}"]
+            elif place < 19:
+                terms += [word, "OR", draws.pick(self._palette.words)]
             else:
                 terms.append(draws.pick(_RUBBISH))
-        return draws.pick((" ", " ", " ", " ", "")).join(terms)
+        return ("" if draws.chance(0.05) else " ").join(terms)
+
+    def _words(self) -> list[str]:
+        """The words of a searchable text that is stored; those of the palette where there is none."""
+        paths = self._schema.searchable
+        for _ in range(4 if paths else 0):
+            path, _ = self._draws.pick(paths)
+            text = self._stored(tuple(path.split(".")))
+            words = text.split() if isinstance(text, str) else []
+            if words:
+                return words
+        return self._palette.words
 
     def fields(self) -> list[str] | None:
         """Some of the searchable fields; None for all."""
         paths = [path for path, _ in self._schema.searchable]
-        if not paths or self._draws.chance(0.6):
+        if not paths or self._draws.chance(0.7):
             return None
         return ["nope"] if self._draws.chance(0.03) else self._draws.several(paths, self._draws.between(1, 2))
 
@@ -317,6 +357,14 @@ class Questions:
     def group(self) -> list[str]:
         """What to group by."""
         return self._draws.several(_sort_paths(self._schema), self._draws.pick((0, 0, 1, 1, 2)))
+
+
+_TIME: Final = "2026-01-01T00:00:00.000000+00:00"
+
+
+@cache
+def _codec(schema: Schema) -> Codec[Any]:
+    return Codec(schema, json_documents=False)
 
 
 _ELEMENTS: Final[tuple[Step, ...]] = (ANY, ANY, ANY, 0, 1, 2)

@@ -23,7 +23,7 @@ import msgspec
 
 from .comparing import Comparison, Difference
 from .engines import Engine
-from .notation import program_from_json, program_to_json
+from .notation import program_from_json, program_to_json, shown
 from .outcomes import Failure
 from .programs import make_program
 from .shrinking import shrunk
@@ -78,8 +78,8 @@ def described(difference: Difference, number: int, *, whole: bool) -> Found:
         number,
         difference.place,
         difference.kind,
-        f"{difference.expected!r:.2000}",
-        f"{difference.found!r:.2000}",
+        shown(difference.expected)[:2000],
+        shown(difference.found)[:2000],
         program_to_json(difference.program) if whole else "",
     )
 
