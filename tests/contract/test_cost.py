@@ -36,7 +36,7 @@ from torematrix.core.storage.testing.databases import Databases
 from torematrix.core.storage.testing.server_fixtures import servers_of
 
 ROWS = 100_000
-ENGINES = {"sqlite": "sqlite:///{tmp}/cost.db"}
+ENGINES = {"sqlite": "sqlite:///{tmp}/cost.db", "postgresql": "{postgresql}", "mongodb": "{mongodb}"}
 
 
 @dataclass
@@ -117,11 +117,14 @@ class PostgreSQLCounter:
         user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
         self.url = urlunsplit(parts._replace(netloc=f"{user}127.0.0.1:{self._listener.getsockname()[1]}"))
         self._sent: list[str] = []
+        self._threads: list[threading.Thread] = []
+        self._ends = [self._listener]
         self._relay(self._accept)
 
-    @staticmethod
-    def _relay(work: Callable[..., None], *arguments: Any) -> None:
-        threading.Thread(target=work, args=arguments, daemon=True).start()
+    def _relay(self, work: Callable[..., None], *arguments: Any) -> None:
+        thread = threading.Thread(target=work, args=arguments, daemon=True)
+        thread.start()
+        self._threads.append(thread)
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -130,6 +133,7 @@ class PostgreSQLCounter:
                 server = socket.create_connection(self._server)
                 for end in (client, server):
                     end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._ends += [client, server]
                 self._relay(self._count, client, server)
                 self._relay(self._pass, server, client)
 
@@ -173,7 +177,13 @@ class PostgreSQLCounter:
         return sent
 
     def close(self) -> None:
-        self._listener.close()
+        for end in self._ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(timeout=5)
+        for end in self._ends:
+            end.close()
 
 
 class _Commands(monitoring.CommandListener):
