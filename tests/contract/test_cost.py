@@ -345,7 +345,7 @@ UNINDEXED: dict[str, Ask] = {
     "equal": lambda parts: parts.list(F("weight") == 7.5),
     "count": lambda parts: parts.count(F("weight") > 7.5),
     "path": lambda parts: parts.count(F("meta.month") == 7),
-    "contains": lambda parts: parts.count(F("number").contains("777")),
+    "contains": lambda parts: parts.count(F("name").contains("777")),
 }
 
 
