@@ -10,8 +10,9 @@ import msgspec
 from ..errors import InvalidEntityError
 from ._checks import DocumentCheck, SizeCheck, check_indexed
 from ._decoders import decode_anything
+from ._entries import EntryCheck
 from ._free import FIELD_DEPTH, free_encoder, located, named
-from ._json import json_document, sorted_json
+from ._json import json_document, sorted_json, sorted_value
 from ._scalars import check_text
 from ._writers import SMALL_BYTES
 from .schema import Schema
@@ -25,7 +26,8 @@ class FreeformRows:
     def __init__(self, schema: Schema, *, json_documents: bool) -> None:
         self._json = json_documents
         self._anything = free_encoder(spell=json_documents)
-        self._check_document = DocumentCheck(schema)
+        self._check_entries = EntryCheck(schema)
+        self._check_document = DocumentCheck(schema, self._check_entries.share)
         self._check_size = SizeCheck(schema, json_documents=json_documents)
         self._encode = sorted_json if json_documents else msgspec.json.Encoder().encode
 
@@ -44,13 +46,15 @@ class FreeformRows:
             entity_id = self._id(entity.get("id"), new_id)
             rest = {key: value for key, value in entity.items() if key != "id"}
             document = self._anything(rest, FIELD_DEPTH - 1)
-            self._check_document(document)
+            holds_long = self._check_document(document) or len(entity_id) * 4 > self._check_entries.share
         except InvalidEntityError as error:
             raise named(error) from None
         encoded = self._encode(document)
-        row = (entity_id, encoded.decode() if self._json else document)
+        row = (entity_id, encoded.decode() if self._json else sorted_value(document))
         if len(encoded) > SMALL_BYTES:
             self._check_size(row)
+        if holds_long:
+            self._check_entries(row)
         return row
 
     def _id(self, given: object, new_id: Callable[[], str] | None) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import msgspec
 
 from ._scalars import Canonical
 
-__all__ = ["json_bytes", "json_document", "json_text", "sorted_json", "spelled"]
+__all__ = ["json_bytes", "json_document", "json_text", "sorted_json", "sorted_value", "spelled"]
 
 # JSON with sorted keys of a value in which every float has gone through ``spelled`` already.
 sorted_json = msgspec.json.Encoder(order="sorted").encode
+# The same canonical value, with sorted keys in every dict; it shares nothing with the one given.
+sorted_value = partial(msgspec.to_builtins, order="sorted")
 # The canonical value of a JSON text.
 json_document = msgspec.json.Decoder().decode
 # A positive exponent of two digits or more; text that looks like one costs a slower pass and changes nothing.

@@ -17,11 +17,10 @@ from ..errors import InvalidEntityError
 from ._checks import check_indexed
 from ._encoders import depth_encoder
 from ._free import FIELD_DEPTH, encode_extras, free_encoder, located, named
-from ._json import sorted_json
+from ._json import sorted_json, sorted_value
 from ._scalars import INT64_MAX, INT64_MIN, Kind, scalar_encoder
 from ._source import Source, attribute
 from ._times import naive_text, utc_text
-from .names import MAX_INDEXED_BYTES
 from .schema import Field, Schema
 
 __all__ = ["SMALL_BYTES", "compile_writer", "field_encoder"]
@@ -37,11 +36,15 @@ def compile_writer(
     *,
     replaces: bool,
     json_documents: bool,
-    check_size: Callable[[tuple[Any, ...]], None],
-    check_document: Callable[[dict[str, Any]], None] | None,
+    check_row: Callable[[tuple[Any, ...]], None],
+    check_document: Callable[[dict[str, Any]], bool] | None,
+    share: int,
 ) -> Callable[..., tuple[Any, ...]]:
-    """The function ``(entity, now, new_id) -> row`` for new entities, or ``(entity, now) -> row`` to replace one."""
-    return _Writer(schema, replaces, json_documents, check_size, check_document).compile()
+    """The function ``(entity, now, new_id) -> row`` for new entities, or ``(entity, now) -> row`` to replace one.
+
+    ``check_row`` is called for rows that are large, or hold an indexed text of more than ``share`` bytes.
+    """
+    return _Writer(schema, replaces, json_documents, check_row, check_document, share).compile()
 
 
 def field_encoder(field: Field) -> Callable[[Any], Any]:
@@ -65,13 +68,15 @@ class _Writer:
         schema: Schema,
         replaces: bool,
         json_documents: bool,
-        check_size: Callable[[tuple[Any, ...]], None],
-        check_document: Callable[[dict[str, Any]], None] | None,
+        check_row: Callable[[tuple[Any, ...]], None],
+        check_document: Callable[[dict[str, Any]], bool] | None,
+        share: int,
     ) -> None:
         self.schema = schema
         self.replaces = replaces
         self.json = json_documents
-        self.check_size = check_size
+        self.check_row = check_row
+        self.share = share
         self.check_document = check_document
         self.source = Source(f"rows of {schema.entity_class.__qualname__}")
         self.locals = {field.name: f"v{position}" for position, field in enumerate(schema.fields)}
@@ -103,7 +108,7 @@ class _Writer:
             1, "except AttributeError as error:", f"    {source.bind('unset', _refuse_unset)}(error, {cls})"
         )
         source.add(1, f"row = ({', '.join(row)},)")
-        source.add(1, "if large:", f"    {source.bind('check', self.check_size)}(row)", "return row")
+        source.add(1, "if large:", f"    {source.bind('check', self.check_row)}(row)", "return row")
         writer: Callable[..., tuple[Any, ...]] = source.compile(name)
         return writer
 
@@ -167,8 +172,10 @@ class _Writer:
             depth, f"at = {field.name!r}", f"{local} = {source.bind('encode', field_encoder(field))}({local})"
         )
         assert field.scalar is not None
-        if field.scalar.kind in _MEASURED and not field.indexed:
-            source.add(depth, f"large = large or len({local}) > {self.small_text}")
+        if field.scalar.kind in _MEASURED:
+            # Of an indexed text every character may take four bytes.
+            small = self.share // 4 if field.indexed else self.small_text
+            source.add(depth, f"large = large or len({local}) > {small}")
 
     def _fast(self, field: Field, local: str) -> tuple[str | None, str | None]:
         """An expression that is true of plain values, and the statement that encodes them where that is not nothing."""
@@ -182,7 +189,7 @@ class _Writer:
                 return None, None
             return f"type({local}) is {source.bind('enum', scalar.enum)}", f"{local} = {local}._value_"
         if scalar.kind is Kind.STR:
-            limit = MAX_INDEXED_BYTES if field.indexed else self.small_text
+            limit = self.share if field.indexed else self.small_text
             fits = f"len({local}) <= {limit}"
             return f"type({local}) is str and {local}.isascii() and {fits} and '\\0' not in {local}", None
         if scalar.kind is Kind.INT:
@@ -221,13 +228,15 @@ class _Writer:
                 2, "at = None", f"document.update({extras}(entity, {FIELD_DEPTH - 1}, {keys}, {anything}))"
             )
         if self.check_document is not None:
-            source.add(2, "at = None", f"{source.bind('check', self.check_document)}(document)")
+            check = source.bind("check", self.check_document)
+            source.add(2, "at = None", f"if {check}(document):", "    large = True")
         if self.json:
             source.add(2, f"document = {source.bind('json', sorted_json)}(document)")
             source.add(2, f"large = large or len(document) > {SMALL_BYTES}", "document = document.decode()")
         else:
             size = f"len({source.bind('json', msgspec.json.Encoder().encode)}(document))"
             source.add(2, f"large = large or {size} > {SMALL_BYTES}")
+            source.add(2, f"document = {source.bind('sorted', sorted_value)}(document)")
 
 
 def _refuse_class(entity: object, cls: type) -> NoReturn:

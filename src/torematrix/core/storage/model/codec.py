@@ -1,7 +1,7 @@
 """Entities to rows of canonical values, and back.
 
 A row holds the values of ``schema.columns`` in order and then, when ``schema.has_document``, the document: the other
-fields and extras by their percent-escaped keys, as JSON text with sorted keys or as a dict. Encoding validates
+fields and extras by their percent-escaped keys, as JSON text or as a dict, with sorted keys at every level. Encoding validates
 everything before any I/O and never changes the entity; decoding calls the class's own constructor.
 """
 
@@ -13,9 +13,10 @@ from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
 from ..errors import InvalidEntityError, UnsupportedError
 from ._checks import DocumentCheck, SizeCheck, check_size
 from ._encoders import encoder
+from ._entries import EntryCheck
 from ._free import FIELD_DEPTH, free_encoder, located, named
 from ._freeform import FreeformRows
-from ._json import json_text
+from ._json import json_text, sorted_value
 from ._keys import escape_key, key_segment
 from ._readers import compile_reader
 from ._scalars import Canonical
@@ -23,7 +24,7 @@ from ._writers import compile_writer, field_encoder
 from .schema import Field, Schema
 from .stored import StoredSchema
 
-__all__ = ["Codec", "Row", "json_text"]
+__all__ = ["Codec", "EntryCheck", "Row", "json_text", "sorted_value"]
 
 T = TypeVar("T")
 Row: TypeAlias = tuple[Any, ...]
@@ -45,7 +46,8 @@ class Codec(Generic[T]):
             go through as they are.
 
     The row functions raise InvalidEntityError, naming the field, for whatever a declaration or the storage does not
-    allow, including indexed text above 2,000 bytes and entities above 16,000,000 bytes of BSON.
+    allow, including indexed text above 2,000 bytes, entries of an index above 2,600, and entities above 16,000,000 bytes
+    of BSON.
     """
 
     def __init__(self, schema: Schema, *, json_documents: bool) -> None:
@@ -55,7 +57,8 @@ class Codec(Generic[T]):
         self.row_to_replace: Callable[[T, str], Row]
         self.decode: Callable[[Row], T]
         self._anything = free_encoder(spell=False)
-        self._check_document = DocumentCheck(schema)
+        check_entries = EntryCheck(schema)
+        self._check_document = DocumentCheck(schema, check_entries.share)
         self._encoders = {field.name: _value_encoder(field) for field in schema.fields}
         rows: Any
         if schema.freeform:
@@ -69,14 +72,20 @@ class Codec(Generic[T]):
             self.row_to_create = self.row_to_replace = _refuse_write
             return
         check_size = SizeCheck(schema, json_documents=json_documents)
+
+        def check_row(row: Row) -> None:
+            check_size(row)
+            check_entries(row)
+
         check_document = self._check_document if self._check_document and schema.has_document else None
         self.row_to_create, self.row_to_replace = (
             compile_writer(
                 schema,
                 replaces=replaces,
                 json_documents=json_documents,
-                check_size=check_size,
+                check_row=check_row,
                 check_document=check_document,
+                share=check_entries.share,
             )
             for replaces in (False, True)
         )

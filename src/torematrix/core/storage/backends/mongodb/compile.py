@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
+from ...model.codec import sorted_value
 from ...query.conditions import (
     All,
     Compare,
@@ -34,7 +35,6 @@ from ...query.conditions import (
 )
 from ...query.patterns import literal_prefix
 from .._sql.compile import following
-from .documents import sorted_value
 from .expressions import ORDERED_BOUNDS, Expressions, text_expression
 from .names import ID, reference
 from .places import Places

@@ -8,25 +8,19 @@ with sorted keys, at every level, because MongoDB calls two dicts equal only whe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from operator import itemgetter
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
-import msgspec
-
-from ...model.codec import Row
+from ...model.codec import Row, sorted_value
 from ...model.kinds import Canonical, Kind, order_key
 from ...model.schema import Schema
 from ...model.shapes import escape_key
 from .names import ID, KEYS, OWN, key_name, stored_key, unstored_key
 from .places import Places
 
-__all__ = ["Document", "DocumentForm", "defaults_of", "readable", "sorted_value"]
+__all__ = ["Document", "DocumentForm", "defaults_of", "readable"]
 
 Document: TypeAlias = dict[str, Any]
-
-sorted_value: Final[Callable[[Any], Any]] = partial(msgspec.to_builtins, order="sorted")
-"""The same canonical value, its dicts with sorted keys; it shares nothing with the one given."""
 
 
 def readable(text: Canonical) -> Canonical:
@@ -94,12 +88,9 @@ class DocumentForm:
         document = dict(zip(self.keys, row, strict=False))
         if self._schema.has_document:
             part = row[-1]
-            if part:
-                document.update(
-                    {stored_key(key): value for key, value in sorted_value(part).items()}
-                    if "_id" in part
-                    else sorted_value(part)
-                )
+            if ID in part:
+                part = {stored_key(key): value for key, value in part.items()}
+            document.update(part)
         for _, key, _ in self._ordered:
             document[key] = readable(document[key])
         if self._places.keyed:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from ...model.codec import sorted_value
 from ...query.conditions import (
     All,
     Compare,
@@ -32,7 +33,6 @@ from ...query.conditions import (
     TextTests,
 )
 from ...query.paths import Step
-from .documents import sorted_value
 from .patterns import Expression, contains, ends_with, like, literal
 
 __all__ = ["ORDERED_BOUNDS", "Expressions", "text_expression"]

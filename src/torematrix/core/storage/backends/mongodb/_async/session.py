@@ -54,13 +54,15 @@ class AsyncMongoSession(AsyncSession):
         self._undo: list[tuple[str, str, dict[str, Any] | None]] = []
         self._ended = False
 
-    def begin(self) -> None:
+    async def begin(self) -> None:
         """Begin; the snapshot is taken by the first operation."""
-        self.session.start_transaction(read_concern=SNAPSHOT, write_concern=write_concern(self.server.config))
+        await self.session.start_transaction(
+            read_concern=SNAPSHOT, write_concern=write_concern(self.server.config)
+        )
 
     async def start(self) -> None:
         """Begin, and read once: the snapshot is taken now, and not when somebody first asks for something."""
-        self.begin()
+        await self.begin()
         try:
             await self._finish(self._first_read(), self.interrupt)
         except PyMongoError as error:

@@ -54,8 +54,8 @@ class AsyncWriter:
         attempt = 0
         while True:
             own = AsyncMongoSession(self._server, self._finish)
-            own.begin()
             try:
+                await own.begin()
                 result = await self._finish(work(own), own.interrupt)
                 await own.commit()
             except (PyMongoError, StorageError) as error:

@@ -36,7 +36,7 @@ from ....query.operations import (
     Search,
     Upsert,
 )
-from .. import aggregate
+from .. import aggregate, explaining
 from ..capabilities import capabilities
 from ..compile import Compiler
 from ..config import MongoDBConfig
@@ -179,7 +179,29 @@ class MongoDriver(Driver):
 
     @override
     def explain(self, operation: Operation | Scan, session: Session | None = None) -> Explanation:
-        return Explanation(self.backend, type(operation).__name__.lower(), ())
+        plan: CollectionPlan = operation.collection.plan
+        own: MongoSession | None = session  # type: ignore[assignment]  # begin gives nothing else
+        compiler = self._compiler(plan)
+        commands = explaining.statements(operation, plan, compiler)
+        stages: list[dict[str, Any]] = []
+        try:
+            for command in commands:
+                if "insert" not in command:
+                    stages += explaining.plan_of(self._explained(command, own))
+        except (PyMongoError, BSONError) as error:
+            raise self.server.failed(error, "explain", operation.collection.name) from error
+        return Explanation(
+            backend=self.backend,
+            operation=type(operation).__name__.lower(),
+            statements=tuple(map(explaining.shown, commands)),
+            plan=tuple(explaining.lines(stages)),
+            uses_index=explaining.finds_by_index(stages, operation),
+            emulated=tuple(dict.fromkeys(compiler.emulated)),
+        )
+
+    def _explained(self, command: dict[str, Any], session: MongoSession | None) -> dict[str, Any]:
+        # MongoDB does not explain within a transaction; the plan is the same outside.
+        return self.server.command({"explain": command, "verbosity": "queryPlanner"})
 
     @override
     def cursor_key(self) -> bytes:
@@ -227,7 +249,7 @@ class MongoDriver(Driver):
         plan: CollectionPlan = operation.collection.plan
         command = {
             "find": plan.collection,
-            "filter": {ID: {"$eq": operation.id}},
+            "filter": {ID: operation.id},
             "limit": 1,
             "singleBatch": True,
         }

@@ -133,11 +133,9 @@ class MongoSession(Session):
             documents = self.server.database[collection]
             with timeout(self.server.deadline):
                 if document is None:
-                    documents.delete_one({ID: {"$eq": identity}}, session=self.session)
+                    documents.delete_one({ID: identity}, session=self.session)
                 else:
-                    documents.replace_one(
-                        {ID: {"$eq": identity}}, document, upsert=True, session=self.session
-                    )
+                    documents.replace_one({ID: identity}, document, upsert=True, session=self.session)
             self._undo.pop()
 
     # The end ---------------------------------------------------------------------------------------------------

@@ -51,8 +51,8 @@ class Writer:
         attempt = 0
         while True:
             own = MongoSession(self._server, self._finish)
-            own.begin()
             try:
+                own.begin()
                 result = self._finish(work(own), own.interrupt)
                 own.commit()
             except (PyMongoError, StorageError) as error:
@@ -188,7 +188,7 @@ class Writer:
         found = self._server.read(
             {
                 "find": plan.collection,
-                "filter": {ID: {"$eq": identity}},
+                "filter": {ID: identity},
                 "projection": {plan.revision: 1},
                 "limit": 1,
                 "singleBatch": True,
@@ -260,7 +260,7 @@ class Writer:
         self._remember(plan, [operation.id], session)
         values = {**{field.key: value for field, value in operation.changes}, **operation.extras}
         sets = plan.form.changes(values)
-        wanted: Document = {ID: {"$eq": operation.id}}
+        wanted: Document = {ID: operation.id}
         update: Document = {"$set": sets} if sets else {}
         if plan.revision is not None:
             if operation.expected is None:
@@ -313,7 +313,7 @@ class Writer:
         documents, own = self._documents(plan), _given(session)
         with timeout(self._server.deadline):
             if len(ids) == 1:
-                done = documents.delete_one({ID: {"$eq": ids[0]}}, session=own)
+                done = documents.delete_one({ID: ids[0]}, session=own)
             else:
                 done = documents.delete_many({ID: {"$in": list(ids)}}, session=own)
         return int(done.deleted_count)
