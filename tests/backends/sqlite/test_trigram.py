@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from torematrix.core.storage import F, Index, Storage
 from torematrix.core.storage.backends.sqlite.quoting import quote_name
 from torematrix.core.storage.backends.sqlite.search_index import derived_name
-from torematrix.core.storage.backends.sqlite.trigram import _MOST, _trigrams
+from torematrix.core.storage.backends.sqlite.trigram import _MOST
+from torematrix.core.storage.query.trigrams import spread_trigrams
 
 SUBSTRING = Index(substring=True)
 
@@ -259,7 +260,7 @@ def test_elements_are_another_place():
 @example(["a" * 30_000])
 def test_trigrams(texts):
     """A few trigrams of the texts; none only where no text has three characters."""
-    found = _trigrams(texts)
+    found = spread_trigrams(texts, _MOST)
     assert len(found) == len(set(found)) <= _MOST
     assert bool(found) == any(len(text) >= 3 for text in texts)
     assert all(len(trigram) == 3 for trigram in found)

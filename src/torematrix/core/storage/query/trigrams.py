@@ -14,24 +14,25 @@ from .conditions import Condition, Like, TextTest
 from .folding import simple_fold
 from .patterns import longest_literals
 
-__all__ = ["TRIGRAM", "wanted_trigrams"]
+__all__ = ["TRIGRAM", "spread_trigrams", "wanted_literals"]
 
 TRIGRAM: Final = 3
 """The length in characters."""
 
 
-def wanted_trigrams(condition: Condition, most: int) -> list[str]:
-    """Folded trigrams that every text holds for which the condition does; at most so many, evenly spread.
-
-    Nothing where the condition is of another kind, or asks for too little text to say.
-    """
+def wanted_literals(condition: Condition) -> tuple[str, ...]:
+    """What every text holds for which the condition does, but for its case; nothing for conditions of other kinds."""
     match condition:
         case TextTest(_, _, text):
-            literals: Iterable[str] = (text,)
+            return (text,)
         case Like(_, pattern, _):
-            literals = longest_literals(pattern)
+            return longest_literals(pattern)
         case _:
-            return []
+            return ()
+
+
+def spread_trigrams(literals: Iterable[str], most: int) -> list[str]:
+    """Distinct trigrams of these texts, folded: at most so many, evenly spread."""
     folded = map(simple_fold, literals)
     found = list(
         dict.fromkeys(text[at : at + TRIGRAM] for text in folded for at in range(len(text) - TRIGRAM + 1))

@@ -17,7 +17,7 @@ from ...query.folding import simple_fold
 from ...query.paths import Step
 from ...query.resolve import resolve
 from ...query.rows import text_reader
-from ...query.trigrams import TRIGRAM, wanted_trigrams
+from ...query.trigrams import TRIGRAM, spread_trigrams, wanted_literals
 from .names import TRIGRAMS
 
 __all__ = ["TrigramIndex"]
@@ -58,7 +58,7 @@ class TrigramIndex:
 
     def candidate(self, condition: Condition) -> dict[str, Any] | None:
         """A filter that every document passes for which the condition holds; None where it asks for too little text."""
-        wanted = sorted(set(map(_number, wanted_trigrams(condition, _MOST))))
+        wanted = sorted(set(map(_number, spread_trigrams(wanted_literals(condition), _MOST))))
         return {self.path: {"$all": wanted}} if wanted else None
 
 

@@ -14,19 +14,17 @@ import apsw
 
 from ...model.codec import Row
 from ...model.schema import IndexSpec, Schema
-from ...query.conditions import Condition, Like, Target, TextTest
+from ...query.conditions import Condition, Target
 from ...query.folding import simple_fold
 from ...query.paths import Step
-from ...query.patterns import longest_literals
 from ...query.resolve import resolve
 from ...query.rows import text_reader
+from ...query.trigrams import TRIGRAM, spread_trigrams, wanted_literals
 from .compile import Sql
 from .quoting import quote_fts, quote_name
 from .search_index import derived_name
 
 __all__ = ["TrigramIndex", "trigram_candidate"]
-
-_LENGTH: Final = 3
 
 _MOST: Final = 12
 """So many trigrams of a text are asked for, evenly spread; each further one costs more than it sorts out."""
@@ -56,7 +54,7 @@ class TrigramIndex:
     def add(self, connection: apsw.Connection, seq: int, row: Row) -> None:
         """Index a row. A text without a trigram is never asked for, and takes no place."""
         text = self._read(row)
-        if len(text) >= _LENGTH:
+        if len(text) >= TRIGRAM:
             connection.execute(self._put, (seq, simple_fold(text)))
 
     def replace(self, connection: apsw.Connection, seq: int, old: Row, new: Row) -> None:
@@ -64,9 +62,9 @@ class TrigramIndex:
         before, text = self._read(old), self._read(new)
         if before == text:
             return
-        if len(text) >= _LENGTH:
+        if len(text) >= TRIGRAM:
             connection.execute(self._put, (seq, simple_fold(text)))
-        elif len(before) >= _LENGTH:
+        elif len(before) >= TRIGRAM:
             connection.execute(self._delete, (seq,))
 
     def remove(self, connection: apsw.Connection, seqs: Sequence[int]) -> None:
@@ -87,23 +85,8 @@ def trigram_candidate(
     index = next((index for index in indexes if index.steps == target.steps), None)
     if index is None:
         return None
-    match condition:
-        case TextTest(_, _, text):
-            literals: tuple[str, ...] = (text,)
-        case Like(_, pattern, _):
-            literals = longest_literals(pattern)
-        case _:
-            return None
-    trigrams = _trigrams(literals)
+    trigrams = spread_trigrams(wanted_literals(condition), _MOST)
     if not trigrams:
         return None
     match_all = " AND ".join(quote_fts([trigram]) for trigram in trigrams)
     return f"seq IN (SELECT rowid FROM {index.table} WHERE {index.table} MATCH {sql.bind(match_all)})"
-
-
-def _trigrams(literals: Iterable[str]) -> list[str]:
-    folded = map(simple_fold, literals)
-    found = list(
-        dict.fromkeys(text[at : at + _LENGTH] for text in folded for at in range(len(text) - _LENGTH + 1))
-    )
-    return found[:: -(-len(found) // _MOST) or 1]

@@ -90,8 +90,9 @@ async def _declare(server: AsyncServer, plan: CollectionPlan) -> None:
 
 async def _drop_indexes(server: AsyncServer, plan: CollectionPlan, keep: list[str]) -> None:
     """Drop the indexes of texts that are not declared any more."""
-    found = await server.documents({"listIndexes": plan.collection, "cursor": {}})
-    for name in [str(index["name"]) for index in found]:
+    # A collection has 64 at most, which a first batch holds.
+    found = await server.command({"listIndexes": plan.collection, "cursor": {"batchSize": 100}})
+    for name in [str(index["name"]) for index in found["cursor"]["firstBatch"]]:
         if name.startswith((WORDS, TRIGRAMS)) and name not in keep:
             try:
                 await server.command({"dropIndexes": plan.collection, "index": name})

@@ -89,8 +89,9 @@ def _declare(server: Server, plan: CollectionPlan) -> None:
 
 def _drop_indexes(server: Server, plan: CollectionPlan, keep: list[str]) -> None:
     """Drop the indexes of texts that are not declared any more."""
-    found = server.documents({"listIndexes": plan.collection, "cursor": {}})
-    for name in [str(index["name"]) for index in found]:
+    # A collection has 64 at most, which a first batch holds.
+    found = server.command({"listIndexes": plan.collection, "cursor": {"batchSize": 100}})
+    for name in [str(index["name"]) for index in found["cursor"]["firstBatch"]]:
         if name.startswith((WORDS, TRIGRAMS)) and name not in keep:
             try:
                 server.command({"dropIndexes": plan.collection, "index": name})
