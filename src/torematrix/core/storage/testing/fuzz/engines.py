@@ -52,12 +52,12 @@ SQLITE: Final = Engine("sqlite", ("sqlite:///{tmp}/fuzz.db", "sqlite:///:memory:
 
 
 def engine_of(name: str, url: str, *, single: bool = False) -> Engine:
-    """An engine on a server, each storage in a schema or a database of its own."""
+    """An engine on a server, each storage in a schema or a database of its own, whatever the URL says of these."""
     parts = urlsplit(url)
-    if parts.scheme == "postgresql" and "schema=" not in parts.query:
-        query = urlencode([*parse_qsl(parts.query), ("schema", "fuzz_{unique}")], safe="{}")
-        url = urlunsplit(parts._replace(query=query))
-    elif parts.scheme.startswith("mongodb") and not parts.path.strip("/"):
+    if parts.scheme == "postgresql":
+        options = {**dict(parse_qsl(parts.query)), "schema": "fuzz_{unique}"}
+        url = urlunsplit(parts._replace(query=urlencode(options, safe="{}")))
+    elif parts.scheme.startswith("mongodb"):
         url = urlunsplit(parts._replace(path="/fuzz_{unique}"))
     return Engine(name, (url,), single)
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from ...model.kinds import Kind
+from ...query.conditions import Matches, Not
 
 __all__ = ["FAULTS", "Fault", "planted"]
 
@@ -67,9 +68,49 @@ def _engines_own_sum(sums: Any) -> Any:
     return wrong
 
 
+def _nulls_lost(condition: Any) -> Any:
+    """NOT of what is unknown is unknown, so null and missing are found by neither a test nor its complement."""
+
+    def wrong(self: Any, item: Any, row: str = "") -> str:
+        text: str = condition(self, item, row)
+        return f"NOT {text.removesuffix(' IS NOT TRUE')}" if isinstance(item, Not) else text
+
+    return wrong
+
+
+def _in_the_databases_order(text_expression: Any) -> Any:
+    """Strings inside documents compare as in the language of the database."""
+
+    def wrong(*place: Any) -> str:
+        return str(text_expression(*place)).removesuffix(' COLLATE "C"')
+
+    return wrong
+
+
+def _through_lists(_: Any) -> Any:
+    """A list is as good as what it holds."""
+    return lambda self, target, scalar: []
+
+
+def _line_by_line(text_expression: Any) -> Any:
+    """The anchors of a regular expression also stand at the ends of lines."""
+
+    def wrong(condition: Any, value: Any) -> Any:
+        expression = text_expression(condition, value)
+        if isinstance(condition, Matches):
+            expression["$regexMatch"]["options"] = "m"
+        return expression
+
+    return wrong
+
+
 FAULTS: Final[dict[str, Fault]] = {
+    "null-logic": Fault("postgresql", "postgresql.compile:Sql.condition", _nulls_lost),
+    "kinds": Fault("mongodb", "mongodb.compile:Compiler._guards", _through_lists),
+    "collation": Fault("postgresql_icu", "postgresql.compile:text_expression", _in_the_databases_order),
     "paging": Fault("sqlite", "sqlite.driver:find_statement", _without_ties),
     "search": Fault("sqlite", "sqlite.search:visitor", _without_weights),
+    "regex": Fault("mongodb", "mongodb.compile:text_expression", _line_by_line),
     "numbers": Fault("sqlite", "sqlite.aggregate:_SQLiteMeasuring.sums", _engines_own_sum),
 }
 """The faults there are, by what they are about."""
@@ -84,9 +125,13 @@ def planted(name: str) -> Iterator[None]:
     holder: Any = import_module(f"{_BACKENDS}.{module}")
     for step in above:
         holder = getattr(holder, step)
+    own = last in vars(holder)
     right = getattr(holder, last)
     setattr(holder, last, fault.wrong(right))
     try:
         yield
     finally:
-        setattr(holder, last, right)
+        if own:
+            setattr(holder, last, right)
+        else:
+            delattr(holder, last)  # inherited

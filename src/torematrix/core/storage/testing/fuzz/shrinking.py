@@ -114,8 +114,13 @@ def _simpler_value(schema: Schema, name: str, value: Any) -> Iterator[Any]:
         yield None
         yield from simpler(value)
     elif isinstance(value, Edit):
+        yield value.entity
         for names in _fewer(value.names):
             yield msgspec.structs.replace(value, names=tuple(names))
+        if value.drift:
+            yield msgspec.structs.replace(value, drift=0)
+        for plainer in _plainer(schema, value.entity):
+            yield msgspec.structs.replace(value, entity=plainer)
     elif isinstance(value, list) and name in ("sort_by", "group_by", "entities", "entity_ids", "fields"):
         yield from _fewer(value)
         for at, item in enumerate(value):
