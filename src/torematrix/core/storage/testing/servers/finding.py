@@ -109,7 +109,7 @@ def find_postgresql(machine: Machine) -> Address | InstalledPostgreSQL | DockerP
     looked = [f"{POSTGRESQL} is not set"]
     seen: set[Path] = set()
     for folder in machine.folders():
-        if not (folder / "postgres").exists():
+        if not _is_there(folder / "postgres"):
             continue
         real = (folder / "postgres").resolve().parent
         if real in seen:
@@ -171,7 +171,7 @@ def find_mongodb(machine: Machine, variable: str = MONGODB) -> Address | Install
     if address is not None:
         return address
     looked = [f"{variable} is not set"]
-    programs = [folder / "mongod" for folder in machine.folders() if (folder / "mongod").exists()]
+    programs = [folder / "mongod" for folder in machine.folders() if _is_there(folder / "mongod")]
     if not programs:
         looked.append("no program mongod on the path or in /usr/local/bin")
     if machine.packages:
@@ -243,6 +243,11 @@ def _copy_of(program: Path) -> Path:
 
 
 # ------------------------------------------------------------------------------------------------------------- common
+
+
+def _is_there(program: Path) -> bool:
+    """Whether there is such a file; no error where the path names folders that may not be entered."""
+    return os.path.isfile(program)  # noqa: PTH113 - pathlib raises there before Python 3.14
 
 
 def printed(program: Path, *arguments: str) -> str | None:
