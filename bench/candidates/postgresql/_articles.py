@@ -144,27 +144,40 @@ def page(statistics: Row, words: list[str]) -> tuple[str, Sequence[Any]]:
     ), parameters
 
 
+class _Tails(dict[tuple[int, int], tuple[int, str, str]]):
+    """What a word weighs, its counts, and both as COPY takes them, by how often title and body hold it."""
+
+    def __missing__(self, pair: tuple[int, int]) -> tuple[int, str, str]:
+        one, two = (min(count, 1023) for count in pair)
+        weight, counts = min(3 * one + two, 1023), f"{one:04x}{two:04x}"
+        made = self[pair] = weight, counts, f"{weight}\t\\\\x{counts}\n"
+        return made
+
+
+_TAILS: Final = _Tails()
+
+
 class Words:
     """What the index holds of an article."""
 
-    __slots__ = ("counts", "length", "lengths", "terms", "text", "weights")
+    __slots__ = ("held", "length", "lengths", "text")
 
     def __init__(self, title: str, body: str) -> None:
         first, second = tokens(title), tokens(body)
         self.lengths = (len(first), len(second))
         self.length = 3 * len(first) + len(second)
         self.text = f" {' '.join(first)} \n {' '.join(second)} "
-        in_title, in_body = Counter(first), Counter(second)
-        self.terms = list(in_body | in_title)
-        pairs = [(in_title[term], in_body[term]) for term in self.terms]
-        self.weights = [min(3 * one + two, 1023) for one, two in pairs]
-        self.counts = [f"{min(one, 1023):04x}{min(two, 1023):04x}" for one, two in pairs]
+        in_body = dict(Counter(second))
+        self.held = {term: _TAILS[0, count] for term, count in in_body.items()}
+        for term, count in Counter(first).items():
+            self.held[term] = _TAILS[count, in_body.get(term, 0)]
 
     def parameters(self) -> tuple[Any, ...]:
         """The last parameters of ``INSERT`` and ``INDEX``."""
+        weights, counts, _ = zip(*self.held.values(), strict=True) if self.held else ((), (), ())
         return (
             *(array(self.lengths), self.text, self.length),
-            *(array(self.terms), array(self.weights), array(self.counts)),
+            *(array(self.held), array(weights), array(counts)),
         )
 
 
@@ -180,13 +193,12 @@ def texts_lines(seqs: Sequence[int], words: Sequence[Words]) -> str:
 
 def words_lines(seqs: Sequence[int], words: Sequence[Words]) -> str:
     """The rows of ``words`` for COPY, in the order of the key, in which they are stored fastest."""
-    lines = [
-        f"{term}\t{seq}\t{each.length}\t{weight}\t\\\\x{counts}\n"
-        for seq, each in zip(seqs, words, strict=True)
-        for term, weight, counts in zip(each.terms, each.weights, each.counts, strict=True)
-    ]
-    lines.sort()
-    return "".join(lines)
+    lines: dict[str, list[str]] = {}
+    for seq, each in zip(seqs, words, strict=True):
+        head = f"{seq}\t{each.length}\t"
+        for term, (_, _, tail) in each.held.items():
+            lines.setdefault(term, []).append(head + tail)
+    return "".join([f"{term}\t{line}" for term in sorted(lines) for line in lines[term]])
 
 
 def sums(words: Sequence[Words]) -> str:
