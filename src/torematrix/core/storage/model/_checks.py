@@ -63,9 +63,14 @@ _TYPES: dict[Kind, tuple[type, ...]] = {
 
 
 class DocumentCheck:
-    """Refuses a document with text too long for an index, or a kind it does not allow, at an indexed path."""
+    """Refuses a document with text too long for an index, or a kind it does not allow, at an indexed path.
 
-    def __init__(self, schema: Schema) -> None:
+    Says of a document that it accepts whether it holds a text there of more than ``share`` bytes, so that the entries
+    of the indexes have to be looked at as wholes.
+    """
+
+    def __init__(self, schema: Schema, share: int = MAX_INDEXED_BYTES) -> None:
+        self._share = share // 4  # bytes of a character
         inside = {field.name for field in schema.columns}
         found: dict[str, _IndexedPath] = {}
         for index in schema.indexes:
@@ -83,7 +88,8 @@ class DocumentCheck:
     def __bool__(self) -> bool:
         return bool(self._paths)
 
-    def __call__(self, document: dict[str, Any]) -> None:
+    def __call__(self, document: dict[str, Any]) -> bool:
+        holds_long = False
         for indexed in self._paths:
             value = _at(document, indexed.keys)
             if value is None:
@@ -98,6 +104,8 @@ class DocumentCheck:
                     check_indexed(value)
                 except InvalidEntityError as error:
                     raise InvalidEntityError(str(error), path=indexed.path) from None
+                holds_long = holds_long or len(value) > self._share
+        return holds_long
 
 
 def _at(document: dict[str, Any], keys: tuple[str, ...]) -> Any:

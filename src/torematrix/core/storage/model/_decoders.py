@@ -19,7 +19,7 @@ from ._tree import (
     Union,
 )
 
-__all__ = ["construct", "decode_anything", "decoder", "restore_attribute"]
+__all__ = ["construct", "decode_anything", "decoder", "holds_dicts", "put_in_order", "restore_attribute"]
 
 _Decode: TypeAlias = Callable[[Any], Any]
 
@@ -190,3 +190,38 @@ def decode_anything(value: Any) -> Any:
     if type(value) is list:
         return [decode_anything(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
     return value
+
+
+def put_in_order(value: Any) -> Any:
+    """The same canonical value, its keys sorted at every level, in place: for engines that keep their own order."""
+    if type(value) is dict:
+        members: dict[str, Any] = value
+        ordered = sorted(members)
+        if list(members) != ordered:
+            for key in ordered:
+                members[key] = members.pop(key)
+        for item in members.values():
+            if type(item) is dict or type(item) is list:  # pyright: ignore[reportUnknownArgumentType]
+                put_in_order(item)
+    elif type(value) is list:
+        items: list[Any] = value
+        for item in items:
+            if type(item) is dict or type(item) is list:  # pyright: ignore[reportUnknownArgumentType]
+                put_in_order(item)
+    return value
+
+
+def holds_dicts(shape: Shape, around: frozenset[type] = frozenset()) -> bool:
+    """Whether a decoded value of that shape may hold a dict, the order of whose keys can be seen."""
+    match shape:
+        case Anything() | MapOf():
+            return True
+        case Nullable(item) | ListOf(item):
+            return holds_dicts(item, around)
+        case TupleOf(items) | Union(items):
+            return any(holds_dicts(item, around) for item in items)
+        case Record(cls=cls, fields=fields, extras=extras):
+            inner = around | {cls}
+            return extras or (cls not in around and any(holds_dicts(field.shape, inner) for field in fields))
+        case _:
+            return False

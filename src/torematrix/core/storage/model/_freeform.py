@@ -9,7 +9,7 @@ import msgspec
 
 from ..errors import InvalidEntityError
 from ._checks import DocumentCheck, SizeCheck, check_indexed
-from ._decoders import decode_anything
+from ._decoders import decode_anything, put_in_order
 from ._entries import EntryCheck
 from ._free import FIELD_DEPTH, free_encoder, located, named
 from ._json import json_document, sorted_json, sorted_value
@@ -23,8 +23,9 @@ __all__ = ["FreeformRows"]
 class FreeformRows:
     """The row functions of a free-form schema, as those generated for a class."""
 
-    def __init__(self, schema: Schema, *, json_documents: bool) -> None:
+    def __init__(self, schema: Schema, *, json_documents: bool, in_order: bool = True) -> None:
         self._json = json_documents
+        self._in_order = in_order
         self._anything = free_encoder(spell=json_documents)
         self._check_entries = EntryCheck(schema)
         self._check_document = DocumentCheck(schema, self._check_entries.share)
@@ -80,4 +81,6 @@ class FreeformRows:
             return {"id": entity_id, **decode_anything(document)}
         plain = "%" not in document
         found = json_document(document)
+        if not self._in_order:
+            put_in_order(found)
         return {"id": entity_id, **(found if plain else decode_anything(found))}

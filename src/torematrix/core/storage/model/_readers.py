@@ -12,7 +12,14 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from ..errors import InvalidEntityError
-from ._decoders import construct, decode_anything, decoder, restore_attribute
+from ._decoders import (
+    construct,
+    decode_anything,
+    decoder,
+    holds_dicts,
+    put_in_order,
+    restore_attribute,
+)
 from ._json import json_document
 from ._keys import unescape_key
 from ._scalars import Kind, scalar_decoder
@@ -22,13 +29,15 @@ from .schema import Field, Schema
 __all__ = ["compile_reader"]
 
 
-def compile_reader(schema: Schema, *, json_documents: bool) -> Callable[[tuple[Any, ...]], Any]:
-    """The function ``row -> entity``."""
-    partial = _Partial(schema, json_documents)
-    escaped = _Reader(schema, json_documents, True, partial, None).compile()
+def compile_reader(
+    schema: Schema, *, json_documents: bool, in_order: bool = True
+) -> Callable[[tuple[Any, ...]], Any]:
+    """The function ``row -> entity``; ``in_order`` says that the keys of documents come sorted."""
+    partial = _Partial(schema, json_documents, in_order)
+    escaped = _Reader(schema, json_documents, in_order, True, partial, None).compile()
     if not json_documents or not schema.has_document:
         return escaped
-    return _Reader(schema, json_documents, False, partial, escaped).compile()
+    return _Reader(schema, json_documents, in_order, False, partial, escaped).compile()
 
 
 class _Reader:
@@ -38,12 +47,14 @@ class _Reader:
         self,
         schema: Schema,
         json_documents: bool,
+        in_order: bool,
         escaped: bool,
         partial: _Partial,
         otherwise: Callable[[tuple[Any, ...]], Any] | None,
     ) -> None:
         self.schema = schema
         self.json = json_documents
+        self.in_order = in_order
         self.escaped = escaped
         self.partial = partial
         self.otherwise = otherwise
@@ -76,6 +87,8 @@ class _Reader:
         if schema.extras:
             declared = source.bind("declared", frozenset(field.key for field in schema.documents))
             rest = source.bind("extras", _extras)
+            if not self.in_order:
+                source.add(2, f"{source.bind('order', put_in_order)}(document)")
             source.add(
                 2,
                 f"extras = {rest}(document, {declared}) if len(document) > {len(schema.documents)} else {{}}",
@@ -111,6 +124,8 @@ class _Reader:
         for field in self.schema.documents:
             local = self.locals[field.name]
             source.add(2, f"{local} = document[{field.key!r}]")
+            if not self.in_order and holds_dicts(field.shape):
+                source.add(2, f"{source.bind('order', put_in_order)}({local})")
             decode = decoder(field.shape, escaped=self.escaped)
             if decode is not None:
                 call = f"{local} = {source.bind('decode', decode)}({local})"
@@ -165,9 +180,10 @@ class _Members(dict[Any, Any]):
 class _Partial:
     """The slow way to read a row, for what the fast one cannot finish."""
 
-    def __init__(self, schema: Schema, json_documents: bool) -> None:
+    def __init__(self, schema: Schema, json_documents: bool, in_order: bool) -> None:
         self._schema = schema
         self._json = json_documents
+        self._in_order = in_order
         self._decoders = {field.name: decoder(field.shape) for field in schema.fields}
 
     def __call__(self, row: tuple[Any, ...]) -> Any:
@@ -202,6 +218,8 @@ class _Partial:
         if not schema.has_document:
             return found, {}
         document = json_document(row[-1]) if self._json else row[-1]
+        if not self._in_order:
+            put_in_order(document)
         for field in schema.documents:
             if field.key in document:
                 found[field.name] = self._value(field, document[field.key])

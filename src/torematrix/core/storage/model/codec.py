@@ -33,6 +33,8 @@ Row: TypeAlias = tuple[Any, ...]
 class Codec(Generic[T]):
     """The functions between entities of one class and their rows, made once for a schema.
 
+    ``in_order`` says that the engine gives documents back with sorted keys, as they were stored; else decoding sorts.
+
     Attributes:
         schema: the schema.
         json_documents: whether the document of a row is JSON text (else a dict, parts of which a decoded entity may
@@ -46,11 +48,11 @@ class Codec(Generic[T]):
             go through as they are.
 
     The row functions raise InvalidEntityError, naming the field, for whatever a declaration or the storage does not
-    allow, including indexed text above 2,000 bytes, entries of an index above 2,600, and entities above 16,000,000 bytes
-    of BSON.
+    allow, including indexed text above 2,000 bytes, entries of an index above 2,600, and entities above 16,000,000
+    bytes of BSON.
     """
 
-    def __init__(self, schema: Schema, *, json_documents: bool) -> None:
+    def __init__(self, schema: Schema, *, json_documents: bool, in_order: bool = True) -> None:
         self.schema = schema
         self.json_documents = json_documents
         self.row_to_create: Callable[[T, str, Callable[[], str]], Row]
@@ -62,12 +64,12 @@ class Codec(Generic[T]):
         self._encoders = {field.name: _value_encoder(field) for field in schema.fields}
         rows: Any
         if schema.freeform:
-            rows = FreeformRows(schema, json_documents=json_documents)
+            rows = FreeformRows(schema, json_documents=json_documents, in_order=in_order)
             self.row_to_create = rows.row_to_create
             self.row_to_replace = rows.row_to_replace
             self.decode = rows.decode
             return
-        self.decode = compile_reader(schema, json_documents=json_documents)
+        self.decode = compile_reader(schema, json_documents=json_documents, in_order=in_order)
         if isinstance(schema, StoredSchema):
             self.row_to_create = self.row_to_replace = _refuse_write
             return

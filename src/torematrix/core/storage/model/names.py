@@ -11,6 +11,7 @@ from ._scalars import Canonical
 __all__ = [
     "MAX_DEPTH",
     "MAX_DOCUMENT_BYTES",
+    "MAX_ENTRY_BYTES",
     "MAX_ID_BYTES",
     "MAX_INDEXED_BYTES",
     "MAX_NAME_BYTES",
@@ -24,6 +25,7 @@ __all__ = [
 MAX_NAME_BYTES = 48  # PostgreSQL cuts names at 63 bytes; the rest is for what the library appends
 MAX_ID_BYTES = 2_000
 MAX_INDEXED_BYTES = 2_000  # PostgreSQL refuses index entries above about 2,700 bytes
+MAX_ENTRY_BYTES = 2_600  # of all texts in one entry of an index, for the same reason
 MAX_DOCUMENT_BYTES = (
     16_000_000  # MongoDB's limit is 16 MiB; the library keeps its own keys below the difference
 )

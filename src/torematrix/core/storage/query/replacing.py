@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from ..errors import ConflictError, DuplicateError, NotFoundError
-from ..model.codec import Row, json_text
+from ..model.codec import EntryCheck, Row, json_text
 from ..model.kinds import Canonical
 from ..model.schema import Schema
 from .operations import Patch
@@ -34,6 +34,7 @@ class RowRules:
         at: where in a row each column stands, by the field's name.
         created_at, revision_at: where these stand, None where they are not declared.
         document_keys: the stored keys of the declared fields that live in the document.
+        check_entries: refuses a row that an index could not hold, with InvalidEntityError.
     """
 
     def __init__(self, collection: str, schema: Schema, *, json_documents: bool) -> None:
@@ -43,6 +44,7 @@ class RowRules:
         self.created_at = self.at[schema.created.name] if schema.created is not None else None
         self.revision_at = self.at[schema.revision.name] if schema.revision is not None else None
         self.document_keys = frozenset(field.key for field in schema.documents)
+        self.check_entries = EntryCheck(schema)
         self._places = range(len(schema.columns) + schema.has_document)
         self._keeps_unknown = schema.has_document and not schema.extras
         self._with_unknown = self._text_with_unknown if json_documents else self._dict_with_unknown
@@ -89,7 +91,9 @@ class RowRules:
         if self.revision_at is not None:
             base = int(old[self.revision_at]) if operation.expected is None else operation.expected
             values[self.revision_at] = base + 1
-        return tuple(values)
+        row = tuple(values)
+        self.check_entries(row)  # only here is known what stands beside a changed value in an index
+        return row
 
     def check_revision(self, old: Row, new: Row) -> None:
         """Raise ConflictError for a row that was read before the stored one was written."""

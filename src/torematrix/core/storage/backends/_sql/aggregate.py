@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from ...model.kinds import CanonicalScalar, Kind
 from ...query.conditions import Target
-from ...query.operations import Aggregate, AggregateFunction, Group, Measure, Partial, Total
+from ...query.operations import Aggregate, AggregateFunction, Group, Measure, Partial, SortKey, Total
 from .compile import Compiler
 from .statements import Table, where_clause
 
@@ -56,9 +56,9 @@ def aggregate_text(operation: Aggregate, plan: Table, sql: Compiler, measuring: 
         columns.extend(_measure_columns(measure, sql, measuring))
     text = f"SELECT {', '.join(columns)} FROM {plan.table}{where_clause(operation.condition, plan, sql)}"
     if operation.group:
-        keys = [sql.key(target) for target in operation.group]
-        order = ", ".join(f"{key}{sql.ASCENDING}" for key in keys)
-        text += f" GROUP BY {', '.join(keys)} ORDER BY {order}"
+        keys = ", ".join(sql.key(target) for target in operation.group)
+        order = sql.order([SortKey(target, descending=False) for target in operation.group])
+        text += f" GROUP BY {keys} ORDER BY {order}"
     return text
 
 

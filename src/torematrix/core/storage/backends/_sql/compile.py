@@ -147,8 +147,12 @@ class Compiler(abc.ABC):
     def order(self, sort: Sequence[SortKey]) -> str:
         """The ORDER BY list: nulls first ascending, last descending."""
         return ", ".join(
-            f"{self.key(key.target)}{self.DESCENDING if key.descending else self.ASCENDING}" for key in sort
+            f"{self.key(key.target)}{self.direction(key.target, descending=key.descending)}" for key in sort
         )
+
+    def direction(self, target: Target, *, descending: bool) -> str:
+        """What follows a sort key."""
+        return self.DESCENDING if descending else self.ASCENDING
 
     def condition(self, condition: Condition, row: str = "") -> str:
         """The condition as a boolean expression, true exactly for the rows it holds for; elsewhere false or NULL."""
@@ -210,15 +214,17 @@ class Compiler(abc.ABC):
             return self.FALSE
         value = self.text_value(target, row)
         candidate = None if self.trigram is None else self.trigram(self, target, condition)
+        tests: list[str] = []
         match condition:
             case TextTest(_, test, text):
-                tests = [self._text_test(value, test, text)]
+                tests.append(self._text_test(value, test, text))
             case Like(_, pattern, fold):
                 prefix = "" if fold else literal_prefix(pattern)
-                tests = [self.starts_with(value, prefix)] if prefix else []
+                if prefix:
+                    tests.append(self.starts_with(value, prefix))
                 tests.append(self.like(value, pattern, fold))
             case Matches(_, regex):
-                tests = [self.matches(value, regex)]
+                tests.append(self.matches(value, regex))
         text = self.joined(tests, "AND") if len(tests) > 1 else tests[0]
         text = self.text_only(target, text, row)
         # In front: a planner looks rows up by it there.

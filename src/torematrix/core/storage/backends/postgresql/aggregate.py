@@ -13,7 +13,8 @@ from ...model.kinds import CanonicalScalar, Kind
 from ...query.aggregates import FloatSum
 from ...query.conditions import Target
 from ...query.operations import Aggregate, AggregateFunction, Group, Total
-from .._sql.aggregate import Measuring, aggregate_text, groups_of as decoded_groups, kind_of
+from .._sql import aggregate
+from .._sql.aggregate import Measuring, kind_of
 from .._sql.compile import Compiler, Parameter
 from .compile import Sql, json_expression, value_expression
 from .plan import TablePlan
@@ -69,7 +70,9 @@ class _PostgreSQLMeasuring(Measuring):
             return [total]
         # numeric turns 1E+2 into 100; the exponent that a sum of such numbers has is the smallest of theirs.
         digits = f"length(split_part(split_part({number}, 'E', 1), '.', 2))"
-        exponent = f"CASE WHEN {number} LIKE '%E+%' THEN split_part({number}, 'E+', 2)::int - {digits} ELSE 0 END"
+        exponent = (
+            f"CASE WHEN {number} LIKE '%E+%' THEN split_part({number}, 'E+', 2)::int - {digits} ELSE 0 END"
+        )
         return [total, f"min({exponent}) FILTER (WHERE {value} IS NOT NULL)"]
 
     def canonical(self, target: Target, value: Any) -> CanonicalScalar:
@@ -130,9 +133,9 @@ def aggregate_statement(
 ) -> tuple[str, list[Parameter]]:
     """The statement, whose columns are the group's keys and then one or more for each measure."""
     sql = sql or Sql()
-    return aggregate_text(operation, plan, sql, _MEASURING), sql.parameters
+    return aggregate.aggregate_text(operation, plan, sql, _MEASURING), sql.parameters
 
 
 def groups_of(operation: Aggregate, rows: Sequence[tuple[Any, ...]]) -> list[Group]:
     """Keys and partial results of every group, from the statement's rows."""
-    return decoded_groups(operation, rows, Sql(), _MEASURING)
+    return aggregate.groups_of(operation, rows, Sql(), _MEASURING)

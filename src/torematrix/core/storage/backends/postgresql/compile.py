@@ -1,10 +1,10 @@
 """Conditions, sorts and places in PostgreSQL's SQL.
 
 A declared scalar is a typed column and needs no guards. A place inside the document is one of two expressions, by the
-kind of what is asked: its string, ``(CASE WHEN jsonb_typeof(J) = 'string' THEN text END) COLLATE "C"``, or its number or
-boolean as jsonb, ``CASE WHEN jsonb_typeof(J) IN ('number', 'boolean') THEN J END``. Both are NULL for every other kind
-and are written exactly as the indexes on them are. Text is never cast to a number, since one bad row would fail the
-query; jsonb compares numbers exactly.
+kind of what is asked: its string, ``(CASE WHEN jsonb_typeof(J) = 'string' THEN text END) COLLATE "C"``, or its number
+or boolean as jsonb, ``CASE WHEN jsonb_typeof(J) IN ('number', 'boolean') THEN J END``. Both are NULL for every other
+kind and are written exactly as the indexes on them are. Text is never cast to a number, since one bad row would fail
+the query; jsonb compares numbers exactly.
 
 Every parameter is bound as text and read by PostgreSQL as the type of what it is compared with, so that one statement
 stays one statement whatever the values are.
@@ -12,6 +12,7 @@ stays one statement whatever the values are.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from typing_extensions import override
@@ -20,10 +21,11 @@ from ...model.codec import json_text
 from ...model.kinds import Canonical, Kind, Scalar, family
 from ...query.conditions import Compare, Comparison, HasElement, In, ScalarValue, Target
 from ...query.folding import fold_class
+from ...query.paths import Step
 from ...query.patterns import LikePattern, folded_regex, to_like
 from ...query.regex import Regex
 from .._sql.compile import OPERATORS, Compiler, Parameter
-from .quoting import array_text, json_steps, quote_name
+from .quoting import array_text, json_key, quote_name
 
 __all__ = [
     "Sql",
@@ -66,19 +68,36 @@ def as_text(value: ScalarValue) -> str:
     return repr(value)
 
 
+def _inside(root: str, steps: Sequence[Step]) -> str:
+    """The jsonb that these steps lead to."""
+    value = root
+    for step in steps:
+        if isinstance(step, int):
+            # Of a scalar PostgreSQL gives the scalar itself as element 0.
+            value = f"(CASE WHEN jsonb_typeof({value}) = 'array' THEN {value}->{step} END)"
+        else:
+            value = f"{value}->{json_key(step)}"
+    return value
+
+
+def _root(target: Target, row: str) -> str:
+    return f"{row}.value" if target.in_element else "data"
+
+
 def json_expression(target: Target, row: str = "") -> str:
     """The jsonb at a place inside the document; NULL where missing."""
-    root = f"{row}.value" if target.in_element else "data"
-    return "->".join([root, *json_steps(target.steps)])
+    return _inside(_root(target, row), target.steps)
 
 
 def text_expression(target: Target, row: str = "") -> str:
     """The string at a place inside the document; NULL where there is another kind, or nothing."""
-    steps = json_steps(target.steps)
-    root = f"{row}.value" if target.in_element else "data"
-    # The text of a jsonb value that is no member of another one has no operator of its own.
-    text = "->".join([root, *steps[:-1]]) + f"->>{steps[-1]}" if steps else f"{root} #>> '{{}}'"
-    return f"(CASE WHEN jsonb_typeof({json_expression(target, row)}) = 'string' THEN {text} END) COLLATE \"C\""
+    value = json_expression(target, row)
+    last = target.steps[-1] if target.steps else 0
+    if isinstance(last, int):
+        text = f"{value} #>> '{{}}'"
+    else:
+        text = f"{_inside(_root(target, row), target.steps[:-1])}->>{json_key(last)}"
+    return f"(CASE WHEN jsonb_typeof({value}) = 'string' THEN {text} END) COLLATE \"C\""
 
 
 def number_expression(target: Target, row: str = "") -> str:
@@ -122,6 +141,13 @@ class Sql(Compiler):
     def bind(self, value: Parameter) -> str:
         self.parameters.append(value)
         return f"${len(self.parameters)}"
+
+    @override
+    def direction(self, target: Target, *, descending: bool) -> str:
+        if target.column is not None and target.column.column == "id":
+            # Never null: the primary key, which is made without a say on nulls, gives this order.
+            return " DESC" if descending else ""
+        return super().direction(target, descending=descending)
 
     @override
     def key(self, target: Target, row: str = "") -> str:
@@ -222,7 +248,9 @@ class Sql(Compiler):
     def like(self, value: str, pattern: LikePattern, fold: bool) -> str:
         if not fold:
             return f"{value} LIKE {self.bind(to_like(pattern))}"
-        characters = "".join(part for segment in pattern.segments for part in segment if isinstance(part, str))
+        characters = "".join(
+            part for segment in pattern.segments for part in segment if isinstance(part, str)
+        )
         if len(characters) <= _MAX_FOLDED:
             return f"{value} ~ {self.bind(folded_regex(pattern))}"
         # Only what the pattern is about has to be folded: no other character can be told from its like.

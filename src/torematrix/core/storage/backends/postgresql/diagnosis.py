@@ -21,7 +21,7 @@ __all__ = ["refusal"]
 
 # "B <length> ErrorResponse S "FATAL" V "FATAL" C "28P01" M ...", as libpq writes it.
 _CODE: Final = re.compile(rb'\tErrorResponse\t.*? C "([0-9A-Z]{5})"')
-_WRONG_PASSWORD: Final = "28P01"
+_REFUSED: Final = "28P01"
 
 
 def refusal(options: Mapping[str, Any], deadline: float) -> str | None:
@@ -42,7 +42,7 @@ def refusal(options: Mapping[str, Any], deadline: float) -> str | None:
             found = _CODE.findall(os.pread(trace, 1 << 20, 0))
             return found[-1].decode() if found else None
         # Where there is no trace to read: the server asked for a password, and then refused.
-        return _WRONG_PASSWORD if connection.used_password or connection.needs_password else None
+        return _REFUSED if connection.used_password or connection.needs_password else None
     finally:
         connection.finish()
         if trace >= 0:
@@ -51,7 +51,7 @@ def refusal(options: Mapping[str, Any], deadline: float) -> str | None:
 
 def _follow(connection: pq.abc.PGconn, until: float) -> None:
     """Let libpq go on with its attempt until it has an outcome or the time is up."""
-    state = pq.PollingStatus.WRITING
+    state: int = pq.PollingStatus.WRITING
     while state in (pq.PollingStatus.READING, pq.PollingStatus.WRITING):
         left = until - monotonic()
         if left <= 0 or connection.status == pq.ConnStatus.BAD:

@@ -36,15 +36,27 @@ _BY_STATE: Final[dict[str, _Meaning]] = {
     "40001": (ConflictError, "another transaction changed the same entities; run this one again", None),
     "40P01": (ConflictError, "two transactions waited for each other; run this one again", None),
     "40003": (UnavailableError, "the server does not know whether the statement was completed", False),
-    "55P03": (UnavailableError, "another transaction held a lock for longer than lock_timeout; try again", None),
+    "55P03": (
+        UnavailableError,
+        "another transaction held a lock for longer than lock_timeout; try again",
+        None,
+    ),
     "57014": (UnavailableError, "the statement took longer than statement_timeout, or was cancelled", None),
     "57P03": (UnavailableError, "the server is starting or stopping; try again", None),
-    "25P02": (TransactionError, "the transaction can only be rolled back: a statement in it had failed", None),
+    "25P02": (
+        TransactionError,
+        "the transaction can only be rolled back: a statement in it had failed",
+        None,
+    ),
     "25P03": (UnavailableError, "the server ended the session: its transaction had been idle too long", None),
     "25006": (PermissionDeniedError, "the transaction, or the server, is read-only", None),
     "42501": (PermissionDeniedError, "the role is not allowed to do that", None),
     "42P01": (StorageError, "a table of the collection is missing; was it dropped by another program?", None),
-    "42703": (StorageError, "a column of the collection is missing; was it dropped by another program?", None),
+    "42703": (
+        StorageError,
+        "a column of the collection is missing; was it dropped by another program?",
+        None,
+    ),
     "3D000": (ConfigurationError, "the server has no database of that name; check `database`", None),
     "3F000": (ConfigurationError, "the database has no schema of that name; check `schema`", None),
     "53100": (StorageError, "the server's disk is full; nothing was stored", True),
@@ -81,7 +93,9 @@ def constraint_of(error: psycopg.Error) -> str | None:
 def of_state(state: str | None) -> StorageError:
     """The error of ours for a SQLSTATE; None stands for a connection that failed without one."""
     if state is None:
-        return UnavailableError("the server cannot be reached, or the connection to it was lost", backend=BACKEND)
+        return UnavailableError(
+            "the server cannot be reached, or the connection to it was lost", backend=BACKEND
+        )
     meaning = _BY_STATE.get(state) or _BY_CLASS.get(state[:2])
     if meaning is None:
         return StorageError(f"PostgreSQL reported SQLSTATE {state}", backend=BACKEND)

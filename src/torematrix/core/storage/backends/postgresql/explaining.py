@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from ...query.operations import (
     Aggregate,
@@ -23,12 +23,21 @@ from .._sql.compile import Parameter
 from .aggregate import aggregate_statement
 from .compile import Sql
 from .plan import TablePlan
-from .rewriting import patch_statement, replace_many_statement, replace_statement, upsert_statement
+from .rewriting import (
+    patch_statement,
+    replace_many_statement,
+    replace_statement,
+    replaced_values,
+    upsert_statement,
+)
 from .statements import count_statement, find_statement, scan_statement
 
-__all__ = ["lines", "scans_of", "statements_of"]
+__all__ = ["SMALL_PAGES", "lines", "looks_for_rows", "scans_of", "statements_of", "would_be_served"]
 
-_INDEXED = ("Index Scan", "Index Only Scan", "Bitmap Heap Scan")
+SMALL_PAGES: Final = 64
+"""A table of fewer pages is read whole, whatever indexes it has."""
+
+_INDEXED: Final = ("Index Scan", "Index Only Scan", "Bitmap Heap Scan")
 
 
 def statements_of(
@@ -57,13 +66,16 @@ def statements_of(
         case Insert(_, rows):
             return [(plan.insert, nothing)] if len(rows) < 2 else [(plan.copy, [])]
         case Upsert():
-            return [(upsert_statement(plan), [*nothing, *nothing])]
+            replaced = replaced_values(plan, tuple(nothing))
+            return [(upsert_statement(plan), [*nothing, *replaced[1:]])]
         case Replace(_, rows):
             if len(rows) < 2:
-                return [(replace_statement(plan), nothing)]
+                return [(replace_statement(plan), list(replaced_values(plan, tuple(nothing))))]
             return [(replace_many_statement(plan), ["{}"] * plan.width)]
         case Patch():
-            columns = [plan.rules.at[field.name] for field, _ in operation.changes if field.scalar is not None]
+            columns = [
+                plan.rules.at[field.name] for field, _ in operation.changes if field.scalar is not None
+            ]
             document = bool(operation.extras) or len(columns) < len(operation.changes)
             statement = patch_statement(plan, columns, document=document, guarded=False)
             return [(statement, [None] * (len(columns) + document + 1))]
@@ -79,14 +91,34 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _nodes(below)
 
 
+def looks_for_rows(statement: str) -> bool:
+    """Whether a statement has something to find; one that counts every row has not."""
+    return not statement.startswith("COPY") and (
+        " WHERE " in statement or not statement.startswith("SELECT count(*)")
+    )
+
+
 def scans_of(plans: Iterable[dict[str, Any]], table: str) -> list[bool]:
     """For each time that a plan goes through this table, whether by an index."""
-    return [
-        node["Node Type"] in _INDEXED
-        for plan in plans
-        for node in _nodes(plan)
-        if node.get("Relation Name") == table and "Scan" in node["Node Type"]
-    ]
+    return [node["Node Type"] in _INDEXED for node in _table_scans(plans, table)]
+
+
+def _table_scans(plans: Iterable[dict[str, Any]], table: str) -> Iterator[dict[str, Any]]:
+    for plan in plans:
+        for node in _nodes(plan):
+            if node.get("Relation Name") == table and "Scan" in node["Node Type"]:
+                yield node
+
+
+def would_be_served(plan: dict[str, Any], table: str) -> bool:
+    """Whether an index finds the rows, or gives their order, in a plan that was made to avoid reading all of them."""
+    is_sorted = any("Sort" in node["Node Type"] for node in _nodes(plan))
+    for node in _table_scans([plan], table):
+        found = any("Index Cond" in below for below in _nodes(node))
+        ordered = "Sort Key" not in node and not is_sorted and plan["Node Type"] != "Aggregate"
+        if node["Node Type"] not in _INDEXED or not (found or ordered):
+            return False
+    return True
 
 
 def lines(plan: dict[str, Any], depth: int = 0) -> Iterator[str]:

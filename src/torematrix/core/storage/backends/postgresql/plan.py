@@ -1,8 +1,8 @@
 """What is prepared once for a collection: its table's names, its fixed statements, how its rows cross.
 
 The table of a collection has ``id`` as its primary key, one typed column for each declared scalar, and ``data``, the
-jsonb of everything else. Where there is text to search it also has ``seq``, a number that the rows of other tables refer
-to. Names stand without a schema: the search path of every session is the configured one.
+jsonb of everything else. Where there is text to search it also has ``seq``, a number that the rows of other tables
+refer to. Names stand without a schema: the search path of every session is the configured one.
 
 Rows cross as text in both directions. Going out, whatever is no text becomes one (``to_native``), and PostgreSQL reads
 it as its column's type; coming in, psycopg reads numbers and booleans, and only bytes are left to do (``from_native``).

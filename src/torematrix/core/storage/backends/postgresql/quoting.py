@@ -11,7 +11,7 @@ from typing import Final
 
 from ...query.paths import Step, Wildcard
 
-__all__ = ["META", "array_text", "copy_text", "cut_name", "json_steps", "qualified", "quote_name", "quote_text"]
+__all__ = ["META", "array_text", "copy_text", "cut_name", "json_key", "qualified", "quote_name", "quote_text"]
 
 META: Final = "torematrix_meta"
 """The library's own table: (scope, key, value), all text."""
@@ -56,14 +56,11 @@ def quote_text(text: str) -> str:
     return " E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted
 
 
-def json_steps(steps: Sequence[Step]) -> list[str]:
-    """What follows ``->`` for each of these stored keys and indexes."""
-    parts: list[str] = []
-    for step in steps:
-        if isinstance(step, Wildcard):
-            raise TypeError("a wildcard is not part of a path")
-        parts.append(str(step) if isinstance(step, int) else quote_text(step))
-    return parts
+def json_key(step: Step) -> str:
+    """What follows ``->`` for a stored key."""
+    if isinstance(step, Wildcard):
+        raise TypeError("a wildcard is not part of a path")
+    return quote_text(str(step))
 
 
 def array_text(values: Iterable[str | None]) -> str:

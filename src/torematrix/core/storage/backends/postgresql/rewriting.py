@@ -22,6 +22,7 @@ __all__ = [
     "patch_statement",
     "replace_many_statement",
     "replace_statement",
+    "replaced_values",
     "set_row_statement",
     "taken_statement",
     "upsert_statement",
@@ -31,6 +32,12 @@ __all__ = [
 def _kept_places(plan: TablePlan) -> set[int]:
     """The places in a row that a replacement leaves alone: the id and created_at."""
     return {0} if plan.rules.created_at is None else {0, plan.rules.created_at}
+
+
+def replaced_values(plan: TablePlan, native: Row) -> Row:
+    """What a replacement binds of a row: everything but created_at, which it has no use for."""
+    at = plan.rules.created_at
+    return native if at is None else (*native[:at], *native[at + 1 :])
 
 
 def _assignments(plan: TablePlan, values: Sequence[str]) -> str:
@@ -67,9 +74,10 @@ def as_stored(plan: TablePlan, given: Row, created: Any, document: Any) -> Row:
     return tuple(values)
 
 
-def _placeholders(plan: TablePlan, first: int = 1) -> list[str]:
-    """A placeholder for each place of a row; of the document with its type, which not every use of it implies."""
-    marks = [f"${number}" for number in range(first, first + plan.width)]
+def _placeholders(plan: TablePlan, first: int = 1, without: int | None = None) -> list[str]:
+    """A placeholder for each place of a row but one; of the document with its type, which not every use implies."""
+    numbers = iter(range(first, first + plan.width))
+    marks = ["" if at == without else f"${next(numbers)}" for at in range(plan.width)]
     if plan.schema.has_document:
         marks[-1] += "::jsonb"
     return marks
@@ -82,8 +90,8 @@ def _revision_guard(plan: TablePlan, values: Sequence[str]) -> str:
 
 
 def replace_statement(plan: TablePlan) -> str:
-    """Replaces the row of the same id, of the revision before; its values are bound in order."""
-    marks = _placeholders(plan)
+    """Replaces the row of the same id, of the revision before; ``replaced_values`` are bound in order."""
+    marks = _placeholders(plan, without=plan.rules.created_at)
     guard = _revision_guard(plan, marks)
     return (
         f"UPDATE {plan.table} SET {_assignments(plan, marks)} WHERE id = $1{f' AND {guard}' if guard else ''} "
@@ -92,8 +100,13 @@ def replace_statement(plan: TablePlan) -> str:
 
 
 def upsert_statement(plan: TablePlan) -> str:
-    """Inserts one row or, where its id is taken, replaces that by another: the values of the first, then the second."""
-    inserted, replacing = _placeholders(plan), _placeholders(plan, plan.width + 1)
+    """Inserts one row or, where its id is taken, replaces that by another.
+
+    The values of the first are bound, then those of ``replaced_values`` of the second without its id.
+    """
+    inserted = _placeholders(plan)
+    # The id is the first place in both, and is bound once.
+    replacing = ["$1", *_placeholders(plan, plan.width, plan.rules.created_at)[1:]]
     guard = _revision_guard(plan, replacing)
     return (
         f"INSERT INTO {plan.table} ({plan.select}) VALUES ({', '.join(inserted)}) "
@@ -104,9 +117,9 @@ def upsert_statement(plan: TablePlan) -> str:
 
 
 def set_row_statement(plan: TablePlan, changed: Sequence[int]) -> str:
-    """Sets these places of the row whose seq is bound last."""
+    """Sets these places of the row whose id is bound last."""
     sets = ", ".join(f"{plan.quoted[at]} = ${number}" for number, at in enumerate(changed, 1))
-    return f"UPDATE {plan.table} SET {sets} WHERE seq = ${len(changed) + 1}"
+    return f"UPDATE {plan.table} SET {sets} WHERE id = ${len(changed) + 1}"
 
 
 def patch_statement(plan: TablePlan, columns: Sequence[int], *, document: bool, guarded: bool) -> str:

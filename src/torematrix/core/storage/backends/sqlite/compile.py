@@ -79,9 +79,7 @@ def key_expression(target: Target, row: str = "") -> str:
 def type_guard(target: Target, kind: str, row: str = "") -> str | None:
     """The test that the value at a place is of that family; None where the column's type says so."""
     return (
-        None
-        if target.column is not None
-        else f"{parenthesised(type_expression(target, row))} {_TYPES[kind]}"
+        None if target.column is not None else f"{parenthesised(type_expression(target, row))} {_TYPES[kind]}"
     )
 
 

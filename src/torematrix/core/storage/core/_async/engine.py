@@ -82,7 +82,10 @@ class AsyncEngine:
                         f"the collections {other!r} and {name!r} differ only in case; engines would merge them",
                         collection=name,
                     )
-            codec: Codec[Any] = Codec(schema, json_documents=self.driver.json_documents)
+            driver = self.driver
+            codec: Codec[Any] = Codec(
+                schema, json_documents=driver.json_documents, in_order=driver.keeps_order
+            )
             known = self._collections[name, schema] = Collection(name, schema, codec)
         return known
 
@@ -105,6 +108,11 @@ class AsyncEngine:
         """The secret that signs cursors."""
         await self.open()
         return self._cursor_key
+
+    async def require(self, feature: Feature, operation: str) -> None:
+        """Raise UnsupportedError where this deployment of the engine refuses the feature; nothing is sent for it."""
+        await self.open()
+        self.driver.capabilities.require(feature, operation=operation)
 
     async def run(self, operation: Operation) -> Any:
         """The operation's result, within the current transaction where there is one."""
@@ -237,12 +245,14 @@ class AsyncTransaction:
         self.owner = engine.owner()
         parent = engine.transaction_now()
         if parent is None:
+            await engine.require(Feature.TRANSACTIONS, "transaction")
             await engine.ready()
             if self.options.isolation is Isolation.SERIALIZABLE:
                 engine.driver.capabilities.require(Feature.SERIALIZABLE, operation="transaction")
             self._root = _Root(await engine.driver.begin(self.options))
         else:
             root = parent.root()
+            engine.driver.capabilities.require(Feature.NESTED_TRANSACTIONS, operation="transaction")
             self.options = self._nested_in(parent.options)
             try:
                 self._savepoint = await root.session.savepoint()

@@ -81,7 +81,10 @@ class Engine:
                         f"the collections {other!r} and {name!r} differ only in case; engines would merge them",
                         collection=name,
                     )
-            codec: Codec[Any] = Codec(schema, json_documents=self.driver.json_documents)
+            driver = self.driver
+            codec: Codec[Any] = Codec(
+                schema, json_documents=driver.json_documents, in_order=driver.keeps_order
+            )
             known = self._collections[name, schema] = Collection(name, schema, codec)
         return known
 

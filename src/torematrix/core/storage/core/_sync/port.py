@@ -55,10 +55,12 @@ class Driver(Protocol):
     Attributes:
         backend: the engine's name, as in capabilities and errors.
         json_documents: whether rows carry their document part as JSON text (else as a dict).
+        keeps_order: whether the keys in documents come back sorted, as they were given.
     """
 
     backend: str
     json_documents: bool
+    keeps_order: bool = True
 
     @property
     def capabilities(self) -> Capabilities:

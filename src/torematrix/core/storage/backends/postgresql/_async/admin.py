@@ -68,8 +68,8 @@ async def _tables(link: AsyncLink) -> list[str]:
 async def vacuum(link: AsyncLink, *, full: bool) -> dict[str, Any]:
     """Free the space of what was deleted, and let the planner look again; sizes in bytes before and after.
 
-    By default the space is kept for what comes, while others read and write. A full one writes every table anew, tightly
-    packed, and holds up everybody meanwhile.
+    By default the space is kept for what comes, while others read and write. A full one writes every table anew,
+    tightly packed, and holds up everybody meanwhile.
     """
     tables = await _tables(link)
     before = await _size(link, tables)
@@ -88,5 +88,7 @@ async def vacuum(link: AsyncLink, *, full: bool) -> dict[str, Any]:
 async def _size(link: AsyncLink, tables: list[str]) -> int:
     total = 0
     for table in tables:
-        total += int((await fetch(link, "SELECT pg_total_relation_size($1::regclass)", (quote_name(table),)))[0][0])
+        total += int(
+            (await fetch(link, "SELECT pg_total_relation_size($1::regclass)", (quote_name(table),)))[0][0]
+        )
     return total

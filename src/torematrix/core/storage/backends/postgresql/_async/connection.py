@@ -88,9 +88,7 @@ class AsyncLink(AsyncConnection[tuple[Any, ...]]):
             self._poll = poller.poll
 
     @override
-    async def wait(
-        self, gen: PQGen[Any], interval: float = _INTERVAL, timeout: float | None = None
-    ) -> Any:
+    async def wait(self, gen: PQGen[Any], interval: float = _INTERVAL, timeout: float | None = None) -> Any:
         return await super().wait(gen, interval, self.limit if timeout is None else timeout)
 
     def forget(self) -> None:
@@ -117,9 +115,7 @@ class AsyncLink(AsyncConnection[tuple[Any, ...]]):
 
         A server that ends a session says so, and what it said waits to be read.
         """
-        waits = (
-            self._poll(0) if self._poll is not None else select.select([self.pgconn.socket], [], [], 0)[0]
-        )
+        waits = self._poll(0) if self._poll is not None else select.select([self.pgconn.socket], [], [], 0)[0]
         if waits:
             try:
                 self.pgconn.consume_input()

@@ -41,10 +41,10 @@ from ..errors import BACKEND, translate
 from ..plan import TablePlan
 from ..quoting import array_text
 from ..statements import count_statement, find_statement, scan_statement
+from ..waiting import AsyncWaiting
 from . import admin, ensure, search, writes
 from .connection import AsyncLink
 from .explain import explain
-from .finishing import finished
 from .pool import AsyncPool
 from .session import AsyncPostgreSQLSession, begin_statement
 from .statements import execute, fetch
@@ -59,6 +59,7 @@ class AsyncPostgreSQLDriver(AsyncDriver):
 
     backend = BACKEND
     json_documents = True
+    keeps_order = False  # jsonb sorts keys by their length first
 
     def __init__(self, config: PostgreSQLConfig) -> None:
         self.config = config
@@ -83,7 +84,7 @@ class AsyncPostgreSQLDriver(AsyncDriver):
             async with self._translating("open"), self._link(None) as link:
                 server = await ensure.prepare(link, self.config)
         except BaseException:
-            await finished(pool.close())
+            await AsyncWaiting.finished(pool.close)
             self.pool = AsyncPool(self.config)
             raise
         self._capabilities = capabilities(server.version, trigrams=server.trigrams)
@@ -92,7 +93,7 @@ class AsyncPostgreSQLDriver(AsyncDriver):
     @override
     async def close(self) -> None:
         if not self.pool.closed:
-            await finished(self.pool.close())
+            await AsyncWaiting.finished(self.pool.close)
 
     @override
     async def run(self, operation: Operation, session: AsyncSession | None) -> Any:
@@ -135,9 +136,9 @@ class AsyncPostgreSQLDriver(AsyncDriver):
             try:
                 yield link
             except BaseException:
-                await finished(_undo(link))
+                await AsyncWaiting.finished(_undo, link)
                 raise
-            await finished(_commit(link))
+            await AsyncWaiting.finished(_commit, link)
 
     async def _read(
         self, session: AsyncPostgreSQLSession | None, statement: str, parameters: Sequence[Any]
@@ -165,15 +166,13 @@ class AsyncPostgreSQLDriver(AsyncDriver):
                 cursor.nextset()
                 row = await cursor.fetchone()
             except BaseException:
-                await finished(_undo(link))
+                await AsyncWaiting.finished(_undo, link)
                 await pool.give_back(link)
                 raise
         return AsyncPostgreSQLSession(self, link, None if options.read_only or row is None else str(row[0]))
 
     @override
-    async def stream(
-        self, operation: Scan, session: AsyncSession | None
-    ) -> AsyncGenerator[list[Row], None]:
+    async def stream(self, operation: Scan, session: AsyncSession | None) -> AsyncGenerator[list[Row], None]:
         plan: TablePlan = operation.collection.plan
         own: AsyncPostgreSQLSession | None = session  # type: ignore[assignment]  # begin gives nothing else
         statement, parameters = scan_statement(operation, plan)
@@ -187,7 +186,7 @@ class AsyncPostgreSQLDriver(AsyncDriver):
                 while batch := plan.rows(await fetch(link, f"FETCH {operation.batch_size} FROM {name}")):
                     yield batch
             finally:
-                await finished(_close(link, name))
+                await AsyncWaiting.finished(_close, link, name)
 
     @override
     def native(self, session: AsyncSession) -> AsyncLink:
@@ -276,9 +275,7 @@ class AsyncPostgreSQLDriver(AsyncDriver):
         rows = await self._read(session, plan.get, (operation.id,))
         return plan.from_native(rows[0]) if rows else None
 
-    async def _fetch_many(
-        self, operation: FetchMany, session: AsyncPostgreSQLSession | None
-    ) -> list[Row]:
+    async def _fetch_many(self, operation: FetchMany, session: AsyncPostgreSQLSession | None) -> list[Row]:
         plan: TablePlan = operation.collection.plan
         return plan.rows(await self._read(session, plan.get_many, (array_text(operation.ids),)))
 
@@ -325,9 +322,9 @@ class AsyncPostgreSQLDriver(AsyncDriver):
 
     async def _patch(self, operation: Patch, session: AsyncPostgreSQLSession | None) -> Row:
         plan: TablePlan = operation.collection.plan
-        if plan.text_indexes:
+        if writes.takes_the_row(plan, operation):
             async with self._together(session) as link:
-                return await writes.patch_indexed(link, plan, operation)
+                return await writes.patch_row(link, plan, operation)
         async with self._link(session) as link:
             return await writes.patch(link, plan, operation)
 
@@ -343,9 +340,7 @@ class AsyncPostgreSQLDriver(AsyncDriver):
         async with self._together(session, begin_statement(_SNAPSHOT)) as link:
             return await search.run(link, operation)
 
-    async def _aggregate(
-        self, operation: Aggregate, session: AsyncPostgreSQLSession | None
-    ) -> list[Group]:
+    async def _aggregate(self, operation: Aggregate, session: AsyncPostgreSQLSession | None) -> list[Group]:
         statement, parameters = aggregate_statement(operation, operation.collection.plan)
         return groups_of(operation, await self._read(session, statement, parameters))
 

@@ -2,42 +2,81 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 import msgspec
+import psycopg
 
 from ....core.options import Explanation
 from ....query.operations import Operation, Scan, Search
 from ..compile import Sql
 from ..errors import BACKEND
-from ..explaining import lines, scans_of, statements_of
+from ..explaining import SMALL_PAGES, lines, looks_for_rows, scans_of, statements_of, would_be_served
 from ..plan import TablePlan
+from ..waiting import AsyncWaiting
 from . import search
 from .connection import AsyncLink
-from .statements import fetch
+from .statements import execute, fetch
 
 __all__ = ["explain"]
 
+_SETTING: Final = "SELECT set_config('enable_seqscan', $1, false)"
+
 
 async def explain(link: AsyncLink, operation: Operation | Scan) -> Explanation:
-    """The statements of an operation, and the plans of those that can be planned."""
+    """The statements of an operation, and the plans of those that can be planned.
+
+    Of a small table PostgreSQL reads all rows whatever indexes there are. Whether one would serve is then told by the
+    plan that it would have if reading all rows were dear; the plan given is the real one in any case.
+    """
     plan: TablePlan = operation.collection.plan
     sql = Sql()
     if isinstance(operation, Search):
         statements = search.statements(operation, sql)
     else:
         statements = statements_of(operation, plan, sql)
-    plans: list[dict[str, Any]] = []
-    for text, parameters in statements:
-        if not text.startswith("COPY"):
-            rows = await fetch(link, f"EXPLAIN (FORMAT JSON) {text}", parameters)
-            plans.append(msgspec.json.decode(rows[0][0])[0]["Plan"])
-    scans = scans_of(plans, plan.collection)
+    asked = [(text, parameters) for text, parameters in statements if not text.startswith("COPY")]
+    plans = [await _plan(link, text, parameters) for text, parameters in asked]
+    finding = [at for at, (text, _) in enumerate(asked) if looks_for_rows(text)]
+    scans = scans_of([plans[at] for at in finding], plan.collection)
+    uses_index = all(scans) if scans else None
+    if uses_index is False and await _is_small(link, plan):
+        uses_index = await _would_be_served(link, plan, [asked[at] for at in finding])
     return Explanation(
         backend=BACKEND,
         operation=type(operation).__name__.lower(),
         statements=tuple(text for text, _ in statements),
         plan=tuple(line for each in plans for line in lines(each)),
-        uses_index=all(scans) if scans else None,
+        uses_index=uses_index,
         emulated=tuple(dict.fromkeys(sql.emulated)),
     )
+
+
+async def _plan(link: AsyncLink, text: str, parameters: Sequence[Any]) -> dict[str, Any]:
+    rows = await fetch(link, f"EXPLAIN (FORMAT JSON) {text}", parameters)
+    plan: dict[str, Any] = msgspec.json.decode(rows[0][0])[0]["Plan"]
+    return plan
+
+
+async def _is_small(link: AsyncLink, plan: TablePlan) -> bool:
+    statement = "SELECT pg_relation_size($1::regclass) / current_setting('block_size')::int"
+    return int((await fetch(link, statement, (plan.table,)))[0][0]) < SMALL_PAGES
+
+
+async def _would_be_served(
+    link: AsyncLink, plan: TablePlan, asked: Sequence[tuple[str, Sequence[Any]]]
+) -> bool:
+    await execute(link, _SETTING, ("off",))
+    try:
+        plans = [await _plan(link, text, parameters) for text, parameters in asked]
+    finally:
+        await AsyncWaiting.finished(_allow_again, link)
+    return all(would_be_served(each, plan.collection) for each in plans)
+
+
+async def _allow_again(link: AsyncLink) -> None:
+    try:
+        await execute(link, _SETTING, ("on",))
+    except psycopg.Error:
+        await link.close()

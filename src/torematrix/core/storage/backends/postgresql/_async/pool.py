@@ -15,22 +15,18 @@ import threading
 from collections import deque
 from functools import partial
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
-# [sync-skip-start]
-import asyncio
-
-# [sync-skip-end]
 from ....errors import StorageError, UnavailableError
 from ..adapters import ADAPTERS
 from ..config import PostgreSQLConfig
 from ..diagnosis import refusal
 from ..errors import BACKEND, of_state
+from ..waiting import AsyncWaiting
 from .connection import AsyncLink
-from .finishing import finished
 
 __all__ = ["AsyncPool"]
 
@@ -60,9 +56,7 @@ class AsyncPool:
         self._failed: psycopg.Error | None = None
         self.timeout = config.pool_timeout
         self.closed = False
-        # [sync-skip-start]
-        self._loop: asyncio.AbstractEventLoop | None = None
-        # [sync-skip-end]
+        self._home: object = self  # until it is open, no place is the right one
 
     @property
     def is_open(self) -> bool:
@@ -72,9 +66,7 @@ class AsyncPool:
     async def open(self) -> None:
         """Begin to make connections; errors come when one is taken."""
         config = self._config
-        # [sync-skip-start]
-        self._loop = asyncio.get_running_loop()
-        # [sync-skip-end]
+        self._home = AsyncWaiting.here()
         self._behind = AsyncConnectionPool(
             connection_class=AsyncLink,
             kwargs={
@@ -115,10 +107,8 @@ class AsyncPool:
 
     def ready(self) -> AsyncLink | None:
         """A connection that is at hand, or None: then ``take`` waits for one."""
-        # [sync-skip-start]
-        if self._loop is not asyncio.get_running_loop():
+        if self._home is not AsyncWaiting.here():
             raise self._elsewhere()
-        # [sync-skip-end]
         try:
             while True:
                 link = self._idle.pop()
@@ -145,7 +135,9 @@ class AsyncPool:
             return link
         behind = self._behind
         if behind is None:
-            raise StorageError("the storage is closed" if self.closed else "the storage is not open", backend=BACKEND)
+            raise StorageError(
+                "the storage is closed" if self.closed else "the storage is not open", backend=BACKEND
+            )
         while self._dead:
             await behind.putconn(self._dead.pop())
         with self._counting:
@@ -177,7 +169,7 @@ class AsyncPool:
 
     async def give_back(self, link: AsyncLink) -> None:
         """Hand a connection to the pool behind, which rolls back, closes or replaces it where need be."""
-        await finished(self._return(link))
+        await AsyncWaiting.finished(self._return, link)
 
     async def _return(self, link: AsyncLink) -> None:
         behind = self._behind
@@ -217,12 +209,8 @@ class AsyncPool:
 
     async def _state(self) -> str | None:
         """The SQLSTATE with which the server refuses connections."""
-        asking: Any = partial(refusal, self._config.connection_options(), self._config.connect_timeout)
-        # [sync-skip-start]
-        asking = partial(asyncio.to_thread, asking)
-        # [sync-skip-end]
-        state: str | None = await asking()
-        return state
+        options, limit = self._config.connection_options(), self._config.connect_timeout
+        return await AsyncWaiting.apart(partial(refusal, options, limit))
 
     def _unavailable(self, failed: psycopg.Error | None) -> UnavailableError:
         config = self._config
@@ -235,12 +223,7 @@ class AsyncPool:
             )
         return UnavailableError(message, backend=BACKEND)
 
-    # [sync-skip-start]
     def _elsewhere(self) -> StorageError:
-        if self._loop is None:
+        if self._home is self:
             return StorageError("the storage is not open", backend=BACKEND)
-        return StorageError(
-            "the storage was opened in another event loop; open one in each", backend=BACKEND
-        )
-
-    # [sync-skip-end]
+        return StorageError("the storage was opened in another event loop; open one in each", backend=BACKEND)

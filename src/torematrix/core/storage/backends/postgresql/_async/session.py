@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import monotonic, sleep
+from time import monotonic
 from typing import Final, Protocol
 
 import psycopg
@@ -12,15 +12,10 @@ from ....core._async.port import AsyncSession
 from ....core.options import Isolation, TransactionOptions
 from ....errors import StorageError, TransactionError, UnavailableError
 from ..errors import BACKEND, translate
+from ..waiting import AsyncWaiting
 from .connection import AsyncLink
-from .finishing import finished
 from .pool import AsyncPool
 from .statements import fetch
-
-# [sync-skip-start]
-from asyncio import sleep  # type: ignore[assignment]  # noqa: F811 - the twin waits with the other one
-
-# [sync-skip-end]
 
 __all__ = ["AsyncPostgreSQLSession", "begin_statement"]
 
@@ -80,20 +75,20 @@ class AsyncPostgreSQLSession(AsyncSession):
     async def _execute(self, statement: str) -> None:
         self._check()
         try:
-            await finished(self._run(statement))
+            await AsyncWaiting.finished(self._run, statement)
         except psycopg.Error as error:
             raise self._driver.failed(error, "transaction", None) from error
 
     async def _run(self, statement: str) -> str | None:
         """The tag of the statement's result."""
         cursor = self.link.kept
-        await cursor.execute(statement)  # type: ignore[call-overload]  # a constant, with a name made here
+        await cursor.execute(statement)
         return cursor.statusmessage
 
     @override
     async def commit(self) -> None:
         self._check()
-        await finished(self._commit())
+        await AsyncWaiting.finished(self._commit)
 
     async def _commit(self) -> None:
         self._ended = True
@@ -127,7 +122,7 @@ class AsyncPostgreSQLSession(AsyncSession):
                 fate = None
             if fate in ("committed", "aborted"):
                 break
-            await sleep(_ASK_AGAIN)
+            await AsyncWaiting.sleep(_ASK_AGAIN)
         if fate == "committed":
             return
         if fate == "aborted":
@@ -154,7 +149,7 @@ class AsyncPostgreSQLSession(AsyncSession):
     @override
     async def rollback(self) -> None:
         if not self._ended:
-            await finished(self._rollback())
+            await AsyncWaiting.finished(self._rollback)
 
     async def _rollback(self) -> None:
         self._ended = True

@@ -24,8 +24,7 @@ async def execute(
     connection. What runs again and again is prepared by psycopg.
     """
     cursor = connection.kept
-    # psycopg wants a literal string here, against injection; statements are made by the compiler, values are bound.
-    await cursor.execute(statement, parameters or None)  # type: ignore[call-overload]
+    await cursor.execute(statement, parameters or None)
     return cursor
 
 
@@ -34,7 +33,7 @@ async def fetch(
 ) -> list[tuple[Any, ...]]:
     """All rows of a statement's result."""
     cursor = connection.kept
-    await cursor.execute(statement, parameters or None)  # type: ignore[call-overload]
+    await cursor.execute(statement, parameters or None)
     rows = await cursor.fetchall()
     if len(rows) > _LARGE:
         connection.forget()

@@ -19,20 +19,21 @@ from .. import rewriting
 from ..errors import BACKEND, constraint_of, is_duplicate
 from ..plan import TablePlan
 from ..quoting import array_text, copy_text
+from ..waiting import AsyncWaiting
 from . import search
 from .connection import AsyncLink
-from .finishing import finished
 from .statements import execute, fetch
 
 __all__ = [
     "insert",
     "insert_many",
     "patch",
-    "patch_indexed",
+    "patch_row",
     "remove",
     "remove_indexed",
     "replace",
     "replace_many",
+    "takes_the_row",
     "upsert",
     "upsert_indexed",
 ]
@@ -52,7 +53,7 @@ async def _undone_alone(link: AsyncLink) -> AsyncGenerator[None]:
     try:
         yield
     except BaseException:
-        await finished(_undo(link))
+        await AsyncWaiting.finished(_undo, link)
         raise
     await execute(link, f"RELEASE {_MARK}")
 
@@ -105,7 +106,7 @@ async def _new_seqs(link: AsyncLink, plan: TablePlan, count: int) -> list[int]:
 
 
 async def _copy(link: AsyncLink, statement: str, rows: Sequence[Row]) -> None:
-    async with link.kept.copy(statement) as copy:  # type: ignore[call-overload]  # made from the plan alone
+    async with link.kept.copy(statement) as copy:
         for start in range(0, len(rows), _BLOCK):
             await copy.write(copy_text(rows[start : start + _BLOCK]))
 
@@ -130,7 +131,7 @@ async def replace(link: AsyncLink, plan: TablePlan, row: Row) -> Row:
     """Replace one row of a collection without text indexes; the row as stored."""
     statement = plan.text("replace", rewriting.replace_statement)
     with _refusing_duplicates(plan):
-        found = await fetch(link, statement, plan.to_native(row))
+        found = await fetch(link, statement, rewriting.replaced_values(plan, plan.to_native(row)))
     if not found:
         raise await _not_replaced(link, plan, [row], "update")
     return rewriting.as_stored(plan, row, *found[0])
@@ -191,11 +192,11 @@ async def replace_many(link: AsyncLink, plan: TablePlan, rows: Sequence[Row]) ->
 
 
 async def _locked(link: AsyncLink, plan: TablePlan, ids: Sequence[str]) -> dict[str, tuple[int, Row]]:
-    """The rows of these ids with their seq, which nobody else can change until the transaction ends."""
+    """The rows of these ids with their seq, 0 where they have none; nobody else can change them for now."""
+    seq = "seq" if plan.has_seq else "0"
     # In the order of their ids, so that two who lock the same rows do not wait for each other.
-    statement = (
-        f"SELECT seq, {plan.select} FROM {plan.table} WHERE id = ANY ($1::text[]) ORDER BY id FOR NO KEY UPDATE"
-    )
+    wanted = f"{plan.table} WHERE id = ANY ($1::text[])"
+    statement = f"SELECT {seq}, {plan.select} FROM {wanted} ORDER BY id FOR NO KEY UPDATE"
     found = await fetch(link, statement, (array_text(ids),))
     return {row[1]: (row[0], plan.from_native(row[1:])) for row in found}
 
@@ -220,13 +221,14 @@ async def _replace_indexed(link: AsyncLink, plan: TablePlan, rows: Sequence[Row]
 async def _store(link: AsyncLink, plan: TablePlan, pairs: Sequence[tuple[int, Row, Row]]) -> None:
     """Store whole rows in place of locked ones, given as (seq, old, new), and index their texts."""
     with _refusing_duplicates(plan):
-        for seq, old, new in pairs:
+        for _, old, new in pairs:
             changed = plan.rules.changed(old, new)
             if changed:
                 native = plan.to_native(new)
                 statement = rewriting.set_row_statement(plan, changed)
-                await execute(link, statement, (*[native[at] for at in changed], str(seq)))
-    await search.replace(link, plan, pairs)
+                await execute(link, statement, (*[native[at] for at in changed], native[0]))
+    if plan.text_indexes:
+        await search.replace(link, plan, pairs)
 
 
 # ------------------------------------------------------------------------------------------------ upserts and patches
@@ -235,7 +237,8 @@ async def _store(link: AsyncLink, plan: TablePlan, pairs: Sequence[tuple[int, Ro
 async def upsert(link: AsyncLink, plan: TablePlan, operation: Upsert) -> Row:
     """Store a row, or replace the one of the same id, where no texts are indexed; the row as stored."""
     statement = plan.text("upsert", rewriting.upsert_statement)
-    values = (*plan.to_native(operation.inserted), *plan.to_native(operation.replacing))
+    replacing = rewriting.replaced_values(plan, plan.to_native(operation.replacing))
+    values = (*plan.to_native(operation.inserted), *replacing[1:])
     try:
         found = await fetch(link, statement, values)
     except psycopg.Error as error:
@@ -270,6 +273,18 @@ async def upsert_indexed(link: AsyncLink, plan: TablePlan, operation: Upsert) ->
                 return operation.inserted
             # Another transaction was first, and has committed by now.
         return (await _replace_indexed(link, plan, [operation.replacing]))[0]
+
+
+def takes_the_row(plan: TablePlan, operation: Patch) -> bool:
+    """Whether a patch has to see the row it changes: texts are indexed, or it may make an index entry too large."""
+    check = plan.rules.check_entries
+    if plan.text_indexes or not check:
+        return bool(plan.text_indexes)
+    small = check.share // 4  # bytes of a character
+    return any(
+        len(value) > small if isinstance(value, str) else check.in_document and field.scalar is None
+        for field, value in operation.changes
+    ) or (check.in_document and bool(operation.extras))
 
 
 async def patch(link: AsyncLink, plan: TablePlan, operation: Patch) -> Row:
@@ -307,8 +322,8 @@ async def _not_patched(link: AsyncLink, plan: TablePlan, operation: Patch) -> St
     return plan.rules.not_found(operation.id, "patch")
 
 
-async def patch_indexed(link: AsyncLink, plan: TablePlan, operation: Patch) -> Row:
-    """The same where texts are indexed."""
+async def patch_row(link: AsyncLink, plan: TablePlan, operation: Patch) -> Row:
+    """The same where the row has to be seen."""
     async with _undone_alone(link):
         found = (await _locked(link, plan, [operation.id])).get(operation.id)
         if found is None:

@@ -69,8 +69,8 @@ def _tables(link: Link) -> list[str]:
 def vacuum(link: Link, *, full: bool) -> dict[str, Any]:
     """Free the space of what was deleted, and let the planner look again; sizes in bytes before and after.
 
-    By default the space is kept for what comes, while others read and write. A full one writes every table anew, tightly
-    packed, and holds up everybody meanwhile.
+    By default the space is kept for what comes, while others read and write. A full one writes every table anew,
+    tightly packed, and holds up everybody meanwhile.
     """
     tables = _tables(link)
     before = _size(link, tables)

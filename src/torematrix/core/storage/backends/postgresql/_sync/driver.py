@@ -42,10 +42,10 @@ from ..errors import BACKEND, translate
 from ..plan import TablePlan
 from ..quoting import array_text
 from ..statements import count_statement, find_statement, scan_statement
+from ..waiting import Waiting
 from . import admin, ensure, search, writes
 from .connection import Link
 from .explain import explain
-from .finishing import finished
 from .pool import Pool
 from .session import PostgreSQLSession, begin_statement
 from .statements import execute, fetch
@@ -60,6 +60,7 @@ class PostgreSQLDriver(Driver):
 
     backend = BACKEND
     json_documents = True
+    keeps_order = False  # jsonb sorts keys by their length first
 
     def __init__(self, config: PostgreSQLConfig) -> None:
         self.config = config
@@ -84,7 +85,7 @@ class PostgreSQLDriver(Driver):
             with self._translating("open"), self._link(None) as link:
                 server = ensure.prepare(link, self.config)
         except BaseException:
-            finished(pool.close())
+            Waiting.finished(pool.close)
             self.pool = Pool(self.config)
             raise
         self._capabilities = capabilities(server.version, trigrams=server.trigrams)
@@ -93,7 +94,7 @@ class PostgreSQLDriver(Driver):
     @override
     def close(self) -> None:
         if not self.pool.closed:
-            finished(self.pool.close())
+            Waiting.finished(self.pool.close)
 
     @override
     def run(self, operation: Operation, session: Session | None) -> Any:
@@ -136,9 +137,9 @@ class PostgreSQLDriver(Driver):
             try:
                 yield link
             except BaseException:
-                finished(_undo(link))
+                Waiting.finished(_undo, link)
                 raise
-            finished(_commit(link))
+            Waiting.finished(_commit, link)
 
     def _read(
         self, session: PostgreSQLSession | None, statement: str, parameters: Sequence[Any]
@@ -166,7 +167,7 @@ class PostgreSQLDriver(Driver):
                 cursor.nextset()
                 row = cursor.fetchone()
             except BaseException:
-                finished(_undo(link))
+                Waiting.finished(_undo, link)
                 pool.give_back(link)
                 raise
         return PostgreSQLSession(self, link, None if options.read_only or row is None else str(row[0]))
@@ -186,7 +187,7 @@ class PostgreSQLDriver(Driver):
                 while batch := plan.rows(fetch(link, f"FETCH {operation.batch_size} FROM {name}")):
                     yield batch
             finally:
-                finished(_close(link, name))
+                Waiting.finished(_close, link, name)
 
     @override
     def native(self, session: Session) -> Link:
@@ -322,9 +323,9 @@ class PostgreSQLDriver(Driver):
 
     def _patch(self, operation: Patch, session: PostgreSQLSession | None) -> Row:
         plan: TablePlan = operation.collection.plan
-        if plan.text_indexes:
+        if writes.takes_the_row(plan, operation):
             with self._together(session) as link:
-                return writes.patch_indexed(link, plan, operation)
+                return writes.patch_row(link, plan, operation)
         with self._link(session) as link:
             return writes.patch(link, plan, operation)
 

@@ -16,7 +16,7 @@ import threading
 from collections import deque
 from functools import partial
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
@@ -26,8 +26,8 @@ from ..adapters import ADAPTERS
 from ..config import PostgreSQLConfig
 from ..diagnosis import refusal
 from ..errors import BACKEND, of_state
+from ..waiting import Waiting
 from .connection import Link
-from .finishing import finished
 
 __all__ = ["Pool"]
 
@@ -57,6 +57,7 @@ class Pool:
         self._failed: psycopg.Error | None = None
         self.timeout = config.pool_timeout
         self.closed = False
+        self._home: object = self  # until it is open, no place is the right one
 
     @property
     def is_open(self) -> bool:
@@ -66,7 +67,7 @@ class Pool:
     def open(self) -> None:
         """Begin to make connections; errors come when one is taken."""
         config = self._config
-
+        self._home = Waiting.here()
         self._behind = ConnectionPool(
             connection_class=Link,
             kwargs={
@@ -107,7 +108,8 @@ class Pool:
 
     def ready(self) -> Link | None:
         """A connection that is at hand, or None: then ``take`` waits for one."""
-
+        if self._home is not Waiting.here():
+            raise self._elsewhere()
         try:
             while True:
                 link = self._idle.pop()
@@ -168,7 +170,7 @@ class Pool:
 
     def give_back(self, link: Link) -> None:
         """Hand a connection to the pool behind, which rolls back, closes or replaces it where need be."""
-        finished(self._return(link))
+        Waiting.finished(self._return, link)
 
     def _return(self, link: Link) -> None:
         behind = self._behind
@@ -208,10 +210,8 @@ class Pool:
 
     def _state(self) -> str | None:
         """The SQLSTATE with which the server refuses connections."""
-        asking: Any = partial(refusal, self._config.connection_options(), self._config.connect_timeout)
-
-        state: str | None = asking()
-        return state
+        options, limit = self._config.connection_options(), self._config.connect_timeout
+        return Waiting.apart(partial(refusal, options, limit))
 
     def _unavailable(self, failed: psycopg.Error | None) -> UnavailableError:
         config = self._config
@@ -223,3 +223,8 @@ class Pool:
                 "raise pool_size, or hold transactions and streams open for less long"
             )
         return UnavailableError(message, backend=BACKEND)
+
+    def _elsewhere(self) -> StorageError:
+        if self._home is self:
+            return StorageError("the storage is not open", backend=BACKEND)
+        return StorageError("the storage was opened in another event loop; open one in each", backend=BACKEND)

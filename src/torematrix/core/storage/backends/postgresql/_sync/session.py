@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from time import monotonic, sleep
+from time import monotonic
 from typing import Final, Protocol
 
 import psycopg
@@ -13,8 +13,8 @@ from ....core._sync.port import Session
 from ....core.options import Isolation, TransactionOptions
 from ....errors import StorageError, TransactionError, UnavailableError
 from ..errors import BACKEND, translate
+from ..waiting import Waiting
 from .connection import Link
-from .finishing import finished
 from .pool import Pool
 from .statements import fetch
 
@@ -76,20 +76,20 @@ class PostgreSQLSession(Session):
     def _execute(self, statement: str) -> None:
         self._check()
         try:
-            finished(self._run(statement))
+            Waiting.finished(self._run, statement)
         except psycopg.Error as error:
             raise self._driver.failed(error, "transaction", None) from error
 
     def _run(self, statement: str) -> str | None:
         """The tag of the statement's result."""
         cursor = self.link.kept
-        cursor.execute(statement)  # type: ignore[call-overload]  # a constant, with a name made here
+        cursor.execute(statement)
         return cursor.statusmessage
 
     @override
     def commit(self) -> None:
         self._check()
-        finished(self._commit())
+        Waiting.finished(self._commit)
 
     def _commit(self) -> None:
         self._ended = True
@@ -123,7 +123,7 @@ class PostgreSQLSession(Session):
                 fate = None
             if fate in ("committed", "aborted"):
                 break
-            sleep(_ASK_AGAIN)
+            Waiting.sleep(_ASK_AGAIN)
         if fate == "committed":
             return
         if fate == "aborted":
@@ -150,7 +150,7 @@ class PostgreSQLSession(Session):
     @override
     def rollback(self) -> None:
         if not self._ended:
-            finished(self._rollback())
+            Waiting.finished(self._rollback)
 
     def _rollback(self) -> None:
         self._ended = True

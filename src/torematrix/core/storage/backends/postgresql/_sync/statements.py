@@ -23,15 +23,14 @@ def execute(connection: Link, statement: str, parameters: Sequence[Any] = ()) ->
     connection. What runs again and again is prepared by psycopg.
     """
     cursor = connection.kept
-    # psycopg wants a literal string here, against injection; statements are made by the compiler, values are bound.
-    cursor.execute(statement, parameters or None)  # type: ignore[call-overload]
+    cursor.execute(statement, parameters or None)
     return cursor
 
 
 def fetch(connection: Link, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     """All rows of a statement's result."""
     cursor = connection.kept
-    cursor.execute(statement, parameters or None)  # type: ignore[call-overload]
+    cursor.execute(statement, parameters or None)
     rows = cursor.fetchall()
     if len(rows) > _LARGE:
         connection.forget()

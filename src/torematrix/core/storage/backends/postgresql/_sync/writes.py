@@ -20,20 +20,21 @@ from .. import rewriting
 from ..errors import BACKEND, constraint_of, is_duplicate
 from ..plan import TablePlan
 from ..quoting import array_text, copy_text
+from ..waiting import Waiting
 from . import search
 from .connection import Link
-from .finishing import finished
 from .statements import execute, fetch
 
 __all__ = [
     "insert",
     "insert_many",
     "patch",
-    "patch_indexed",
+    "patch_row",
     "remove",
     "remove_indexed",
     "replace",
     "replace_many",
+    "takes_the_row",
     "upsert",
     "upsert_indexed",
 ]
@@ -53,7 +54,7 @@ def _undone_alone(link: Link) -> Generator[None, None, None]:
     try:
         yield
     except BaseException:
-        finished(_undo(link))
+        Waiting.finished(_undo, link)
         raise
     execute(link, f"RELEASE {_MARK}")
 
@@ -106,7 +107,7 @@ def _new_seqs(link: Link, plan: TablePlan, count: int) -> list[int]:
 
 
 def _copy(link: Link, statement: str, rows: Sequence[Row]) -> None:
-    with link.kept.copy(statement) as copy:  # type: ignore[call-overload]  # made from the plan alone
+    with link.kept.copy(statement) as copy:
         for start in range(0, len(rows), _BLOCK):
             copy.write(copy_text(rows[start : start + _BLOCK]))
 
@@ -131,7 +132,7 @@ def replace(link: Link, plan: TablePlan, row: Row) -> Row:
     """Replace one row of a collection without text indexes; the row as stored."""
     statement = plan.text("replace", rewriting.replace_statement)
     with _refusing_duplicates(plan):
-        found = fetch(link, statement, plan.to_native(row))
+        found = fetch(link, statement, rewriting.replaced_values(plan, plan.to_native(row)))
     if not found:
         raise _not_replaced(link, plan, [row], "update")
     return rewriting.as_stored(plan, row, *found[0])
@@ -190,9 +191,11 @@ def replace_many(link: Link, plan: TablePlan, rows: Sequence[Row]) -> list[Row]:
 
 
 def _locked(link: Link, plan: TablePlan, ids: Sequence[str]) -> dict[str, tuple[int, Row]]:
-    """The rows of these ids with their seq, which nobody else can change until the transaction ends."""
+    """The rows of these ids with their seq, 0 where they have none; nobody else can change them for now."""
+    seq = "seq" if plan.has_seq else "0"
     # In the order of their ids, so that two who lock the same rows do not wait for each other.
-    statement = f"SELECT seq, {plan.select} FROM {plan.table} WHERE id = ANY ($1::text[]) ORDER BY id FOR NO KEY UPDATE"
+    wanted = f"{plan.table} WHERE id = ANY ($1::text[])"
+    statement = f"SELECT {seq}, {plan.select} FROM {wanted} ORDER BY id FOR NO KEY UPDATE"
     found = fetch(link, statement, (array_text(ids),))
     return {row[1]: (row[0], plan.from_native(row[1:])) for row in found}
 
@@ -217,13 +220,14 @@ def _replace_indexed(link: Link, plan: TablePlan, rows: Sequence[Row]) -> list[R
 def _store(link: Link, plan: TablePlan, pairs: Sequence[tuple[int, Row, Row]]) -> None:
     """Store whole rows in place of locked ones, given as (seq, old, new), and index their texts."""
     with _refusing_duplicates(plan):
-        for seq, old, new in pairs:
+        for _, old, new in pairs:
             changed = plan.rules.changed(old, new)
             if changed:
                 native = plan.to_native(new)
                 statement = rewriting.set_row_statement(plan, changed)
-                execute(link, statement, (*[native[at] for at in changed], str(seq)))
-    search.replace(link, plan, pairs)
+                execute(link, statement, (*[native[at] for at in changed], native[0]))
+    if plan.text_indexes:
+        search.replace(link, plan, pairs)
 
 
 # ------------------------------------------------------------------------------------------------ upserts and patches
@@ -232,7 +236,8 @@ def _store(link: Link, plan: TablePlan, pairs: Sequence[tuple[int, Row, Row]]) -
 def upsert(link: Link, plan: TablePlan, operation: Upsert) -> Row:
     """Store a row, or replace the one of the same id, where no texts are indexed; the row as stored."""
     statement = plan.text("upsert", rewriting.upsert_statement)
-    values = (*plan.to_native(operation.inserted), *plan.to_native(operation.replacing))
+    replacing = rewriting.replaced_values(plan, plan.to_native(operation.replacing))
+    values = (*plan.to_native(operation.inserted), *replacing[1:])
     try:
         found = fetch(link, statement, values)
     except psycopg.Error as error:
@@ -267,6 +272,18 @@ def upsert_indexed(link: Link, plan: TablePlan, operation: Upsert) -> Row:
                 return operation.inserted
             # Another transaction was first, and has committed by now.
         return _replace_indexed(link, plan, [operation.replacing])[0]
+
+
+def takes_the_row(plan: TablePlan, operation: Patch) -> bool:
+    """Whether a patch has to see the row it changes: texts are indexed, or it may make an index entry too large."""
+    check = plan.rules.check_entries
+    if plan.text_indexes or not check:
+        return bool(plan.text_indexes)
+    small = check.share // 4  # bytes of a character
+    return any(
+        len(value) > small if isinstance(value, str) else check.in_document and field.scalar is None
+        for field, value in operation.changes
+    ) or (check.in_document and bool(operation.extras))
 
 
 def patch(link: Link, plan: TablePlan, operation: Patch) -> Row:
@@ -304,8 +321,8 @@ def _not_patched(link: Link, plan: TablePlan, operation: Patch) -> StorageError:
     return plan.rules.not_found(operation.id, "patch")
 
 
-def patch_indexed(link: Link, plan: TablePlan, operation: Patch) -> Row:
-    """The same where texts are indexed."""
+def patch_row(link: Link, plan: TablePlan, operation: Patch) -> Row:
+    """The same where the row has to be seen."""
     with _undone_alone(link):
         found = _locked(link, plan, [operation.id]).get(operation.id)
         if found is None:
