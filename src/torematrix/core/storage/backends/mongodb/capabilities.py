@@ -7,13 +7,13 @@ from typing import Final
 from ...capability import Capabilities, Cell, Feature, Support
 from ...query.filters import Operator
 
-__all__ = ["capabilities"]
+__all__ = ["ALONE", "capabilities"]
 
 _NATIVE: Final = Cell(Support.NATIVE)
-_ALONE: Final = Cell(
-    Support.REFUSED,
-    "a standalone MongoDB writes one document at a time; start mongod as a replica set (one server will do)",
+ALONE: Final = (
+    "a standalone MongoDB writes one document at a time; start mongod as a replica set (one server will do)"
 )
+"""Why a standalone server cannot do what takes a transaction."""
 _FEATURES: Final = {
     **dict.fromkeys(Feature, _NATIVE),
     Feature.NESTED_TRANSACTIONS: Cell(
@@ -41,5 +41,5 @@ def capabilities(version: str, *, transactions: bool) -> Capabilities:
     features = dict(_FEATURES)
     if not transactions:
         alone = (Feature.TRANSACTIONS, Feature.NESTED_TRANSACTIONS, Feature.SERIALIZABLE, Feature.BULK_WRITES)
-        features.update(dict.fromkeys(alone, _ALONE))
+        features.update(dict.fromkeys(alone, Cell(Support.REFUSED, ALONE)))
     return Capabilities("mongodb", version, features, dict(_OPERATORS))

@@ -12,7 +12,7 @@ from ...query.conditions import Target
 from ...query.operations import SortKey
 from ...query.replacing import RowRules
 from ...query.resolve import resolve
-from .documents import Document, DocumentForm
+from .documents import Document, DocumentForm, defaults_of
 from .names import ID, KEYS, stored_key
 from .places import Places
 
@@ -34,6 +34,7 @@ class CollectionPlan:
         places: where its values stand.
         form: the functions between rows and documents.
         rules: what is stored when a row replaces another.
+        description: what is stored of the schemas of all versions of the class.
         defaults: what new documents hold of fields that only another version of the class knows.
         projection: what a reader leaves out.
         created, revision: the stored keys of these fields, None where they are not declared.
@@ -41,13 +42,16 @@ class CollectionPlan:
         unique: the declared unique indexes, by the name of the one that enforces each.
     """
 
-    def __init__(self, collection: str, schema: Schema, defaults: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, collection: str, schema: Schema, description: Mapping[str, Any] | None = None) -> None:
         self.collection = collection
         self.schema = schema
         self.places = Places(schema)
         self.form = DocumentForm(schema, self.places)
         self.rules = RowRules(collection, schema, json_documents=False)
-        self.defaults = dict(defaults or {})
+        self.defaults: Document = {}
+        self.description: Mapping[str, Any] = {}
+        if description is not None:
+            self.know(description)
         self.projection: dict[str, int] = {}
         self.created = _stored(schema.created)
         self.revision = _stored(schema.revision)
@@ -56,6 +60,11 @@ class CollectionPlan:
         self.indexes: dict[str, list[IndexDefinition]] = {
             spec.name: self._definitions(spec) for spec in schema.indexes if not spec.substring
         }
+
+    def know(self, description: Mapping[str, Any]) -> None:
+        """Learn what other versions of the class declare, from what is stored of all of them."""
+        self.description = description
+        self.defaults = defaults_of(description, self.schema)
 
     def _total_orders(self) -> frozenset[tuple[str, ...]]:
         """The paths of unique indexes that hold every document, by which an order is total without the id."""

@@ -108,6 +108,11 @@ class Engine:
         self.open()
         return self._cursor_key
 
+    def require(self, feature: Feature, operation: str) -> None:
+        """Raise UnsupportedError where this deployment of the engine refuses the feature; nothing is sent for it."""
+        self.open()
+        self.driver.capabilities.require(feature, operation=operation)
+
     def run(self, operation: Operation) -> Any:
         """The operation's result, within the current transaction where there is one."""
         if self._layered or operation.collection.plan is None or self.closed or _current.get() is not None:
@@ -239,12 +244,14 @@ class Transaction:
         self.owner = engine.owner()
         parent = engine.transaction_now()
         if parent is None:
+            engine.require(Feature.TRANSACTIONS, "transaction")
             engine.ready()
             if self.options.isolation is Isolation.SERIALIZABLE:
                 engine.driver.capabilities.require(Feature.SERIALIZABLE, operation="transaction")
             self._root = _Root(engine.driver.begin(self.options))
         else:
             root = parent.root()
+            engine.driver.capabilities.require(Feature.NESTED_TRANSACTIONS, operation="transaction")
             self.options = self._nested_in(parent.options)
             try:
                 self._savepoint = root.session.savepoint()

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from typing import Any, TypeVar, cast
 
+from ...capability import Feature
 from ...core._async.engine import AsyncEngine, AsyncTransaction
 from ...core.options import Explanation, Isolation
 from ...errors import InvalidEntityError, StorageError
@@ -246,6 +247,7 @@ class AsyncStorageRepository(AsyncRepository[T]):
         return await self._engine.explain(explained(self._collection, operation, arguments, key))
 
     async def bulk_create(self, entities: Iterable[T]) -> builtins.list[T]:
+        await self._engine.require(Feature.BULK_WRITES, "bulk_create")
         given = collect(entities)
         now = now_text()
         codec = self._codec
@@ -255,6 +257,7 @@ class AsyncStorageRepository(AsyncRepository[T]):
         return [self._decode(row) for row in rows]
 
     async def bulk_update(self, entities: Iterable[T]) -> builtins.list[T]:
+        await self._engine.require(Feature.BULK_WRITES, "bulk_update")
         given = collect(entities)
         now = now_text()
         codec = self._codec
@@ -266,6 +269,7 @@ class AsyncStorageRepository(AsyncRepository[T]):
         return [self._decode(row) for row in stored]
 
     async def bulk_delete(self, entity_ids: Iterable[str]) -> int:
+        await self._engine.require(Feature.BULK_WRITES, "bulk_delete")
         ids = id_texts(self._schema, entity_ids)
         if not ids:
             return 0

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from typing import Any, TypeVar, cast
 
+from ...capability import Feature
 from ...core._sync.engine import Engine, Transaction
 from ...core.options import Explanation, Isolation
 from ...errors import InvalidEntityError, StorageError
@@ -243,6 +244,7 @@ class StorageRepository(Repository[T]):
         return self._engine.explain(explained(self._collection, operation, arguments, key))
 
     def bulk_create(self, entities: Iterable[T]) -> builtins.list[T]:
+        self._engine.require(Feature.BULK_WRITES, "bulk_create")
         given = collect(entities)
         now = now_text()
         codec = self._codec
@@ -252,6 +254,7 @@ class StorageRepository(Repository[T]):
         return [self._decode(row) for row in rows]
 
     def bulk_update(self, entities: Iterable[T]) -> builtins.list[T]:
+        self._engine.require(Feature.BULK_WRITES, "bulk_update")
         given = collect(entities)
         now = now_text()
         codec = self._codec
@@ -263,6 +266,7 @@ class StorageRepository(Repository[T]):
         return [self._decode(row) for row in stored]
 
     def bulk_delete(self, entity_ids: Iterable[str]) -> int:
+        self._engine.require(Feature.BULK_WRITES, "bulk_delete")
         ids = id_texts(self._schema, entity_ids)
         if not ids:
             return 0

@@ -73,6 +73,7 @@ class AsyncMongoDriver(AsyncDriver):
         self._writer: AsyncWriter | None = None
         self._capabilities = capabilities("", transactions=True)
         self._cursor_key = b""
+        self._plans: dict[str, list[CollectionPlan]] = {}
         self._closed = False
 
     @property
@@ -127,9 +128,14 @@ class AsyncMongoDriver(AsyncDriver):
     @override
     async def ensure(self, collection: Collection) -> None:
         try:
-            collection.plan = await ensure.ensure(self.server, collection)
+            plan = await ensure.ensure(self.server, collection)
         except PyMongoError as error:
             raise self.server.failed(error, "ensure", collection.name) from error
+        collection.plan = plan
+        known = self._plans.setdefault(collection.name, [])
+        known.append(plan)
+        for other in known:
+            other.know(plan.description)
 
     @override
     async def run(self, operation: Operation, session: AsyncSession | None) -> Any:
@@ -149,6 +155,8 @@ class AsyncMongoDriver(AsyncDriver):
 
     @override
     async def begin(self, options: TransactionOptions) -> AsyncMongoSession:
+        if not self.server.transactions:
+            raise self.unsupported(Feature.TRANSACTIONS, "transaction")
         session = AsyncMongoSession(self.server, self._finish)
         await session.start()
         return session

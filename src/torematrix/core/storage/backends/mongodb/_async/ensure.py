@@ -16,7 +16,6 @@ from ....errors import ConfigurationError, DuplicateError
 from ....model.evolution import Evolution, evolve
 from ....model.kinds import Canonical
 from ....query.operations import Collection
-from ..documents import defaults_of
 from ..errors import duplicate_of
 from ..names import ID, META, stored_key
 from ..plan import CollectionPlan, IndexDefinition
@@ -108,7 +107,7 @@ async def ensure(server: AsyncServer, collection: Collection) -> CollectionPlan:
                 collection=name,
             )
     evolution = evolve(name, stored.get(name), schema)
-    plan = CollectionPlan(name, schema, defaults_of(evolution.description, schema))
+    plan = CollectionPlan(name, schema, evolution.description)
     if evolution.is_empty:
         return plan
     if evolution.created:

@@ -10,9 +10,11 @@ from typing import Any, Final, TypeVar
 from pymongo import ReturnDocument, UpdateOne, timeout
 from pymongo.errors import PyMongoError
 
-from ....errors import NotFoundError, StorageError
+from ....capability import Feature
+from ....errors import NotFoundError, StorageError, UnsupportedError
 from ....model.codec import Row
 from ....query.operations import Insert, Patch, Remove, Replace, Upsert
+from ..capabilities import ALONE
 from ..documents import Document
 from ..errors import duplicate_of, is_transient
 from ..names import ID
@@ -50,6 +52,10 @@ class AsyncWriter:
         """
         if session is not None:
             return await work(session)
+        if not self._server.transactions:
+            raise UnsupportedError(
+                f"{_BACKEND} has no {Feature.BULK_WRITES.value}: {ALONE}", backend=_BACKEND
+            )
         until = time.monotonic() + self._server.deadline
         attempt = 0
         while True:

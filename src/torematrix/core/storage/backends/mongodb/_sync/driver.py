@@ -72,6 +72,7 @@ class MongoDriver(Driver):
         self._writer: Writer | None = None
         self._capabilities = capabilities("", transactions=True)
         self._cursor_key = b""
+        self._plans: dict[str, list[CollectionPlan]] = {}
         self._closed = False
 
     @property
@@ -126,9 +127,14 @@ class MongoDriver(Driver):
     @override
     def ensure(self, collection: Collection) -> None:
         try:
-            collection.plan = ensure.ensure(self.server, collection)
+            plan = ensure.ensure(self.server, collection)
         except PyMongoError as error:
             raise self.server.failed(error, "ensure", collection.name) from error
+        collection.plan = plan
+        known = self._plans.setdefault(collection.name, [])
+        known.append(plan)
+        for other in known:
+            other.know(plan.description)
 
     @override
     def run(self, operation: Operation, session: Session | None) -> Any:
@@ -148,6 +154,8 @@ class MongoDriver(Driver):
 
     @override
     def begin(self, options: TransactionOptions) -> MongoSession:
+        if not self.server.transactions:
+            raise self.unsupported(Feature.TRANSACTIONS, "transaction")
         session = MongoSession(self.server, self._finish)
         session.start()
         return session
