@@ -7,7 +7,7 @@ import functools
 from ...query.filters import F
 from . import ORIGINS, TEXTS
 from .attempts import Attempt
-from .rows import Portion, is_kept, short
+from .rows import PORTIONS, Portion, is_kept, short
 from .values import CONTAINERS, VALUES
 
 __all__ = ["declared_patch_attempts", "first_texts", "id_attempts", "patch_attempts", "value_patch_attempts"]
@@ -23,10 +23,10 @@ def id_attempts() -> list[Attempt]:
             attempts.append(Attempt(f"{about}, created", "create", ({"id": text, "n": 1},), whole=True))
         attempts += [
             Attempt(f"{about}, read", "get", (text,), whole=True),
-            Attempt(f"{about}, unknown", "get", (f"{text}'",), whole=True),
             Attempt(f"{about}, filtered", "count", (F("id") == text,)),
         ]
-        attempts.append(Attempt(f"{about}, explained", "explain", ("get",), {"entity_id": text}))
+        if not is_kept(text):
+            attempts.append(Attempt(f"{about}, explained", "explain", ("get",), {"entity_id": text}))
     attempts += [
         Attempt("all ids", "get_many", (TEXTS,), whole=True),
         Attempt("ids counted", "count", (F("id").in_([text for text in TEXTS if is_kept(text)]),)),
@@ -50,13 +50,14 @@ def id_attempts() -> list[Attempt]:
 @functools.cache
 def patch_attempts(portion: Portion) -> list[Attempt]:
     """Texts as keys of changes: all that can be kept at once, the others one by one."""
+    changed = portion.id(0)
     changes = {text: {text: text} for text in portion.kept if text != "id"}
     attempts = [
-        Attempt(f"changes {portion.number}", "patch", ("0000",), changes, True),
-        Attempt(f"changed {portion.number}", "list", (), whole=True),
+        Attempt(f"changes {portion.number}", "patch", (changed,), changes, True),
+        Attempt(f"changed {portion.number}", "list", (portion.window,), whole=True),
     ]
     refused = [text for text in portion.texts if text not in portion.kept]
-    attempts += [Attempt(f"change {short(text)}", "patch", ("0000",), {text: 1}) for text in refused]
+    attempts += [Attempt(f"change {short(text)}", "patch", (changed,), {text: 1}) for text in refused]
     return attempts
 
 
@@ -77,10 +78,12 @@ def value_patch_attempts() -> list[Attempt]:
 def declared_patch_attempts() -> list[Attempt]:
     """Texts as names of declared fields to change, and what is no text in every field."""
     attempts = [
-        Attempt(f"field {short(text)}", "patch", ("0000",), {text: 1}) for text in TEXTS if text != "id"
+        Attempt(f"field {short(text)}", "patch", (PORTIONS[0].id(0),), {text: 1})
+        for text in TEXTS
+        if text != "id"
     ]
     attempts += [
-        Attempt(f"{name} to {number}", "patch", ("0000",), {name: value}, True)
+        Attempt(f"{name} to {number}", "patch", (PORTIONS[0].id(0),), {name: value}, True)
         for number, value in enumerate(VALUES)
         for name in ("text", "number", "tags", "extra")
     ]

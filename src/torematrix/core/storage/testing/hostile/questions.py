@@ -24,16 +24,17 @@ __all__ = [
     "value_key_attempts",
 ]
 
+_WILDCARDS: Final = frozenset("%_\\")
 _LONGEST_PATH: Final = 1_500
 
 
 @functools.cache
 def operand_attempts(portion: Portion) -> list[Attempt]:
     """Texts as operands of declared fields."""
-    return [attempt for text in portion.texts for attempt in _operands(text)]
+    return [attempt for text in portion.texts for attempt in _operands(text, portion.window)]
 
 
-def _operands(text: str) -> Iterator[Attempt]:
+def _operands(text: str, window: QueryFilter) -> Iterator[Attempt]:
     about = f"operand {short(text)}"
     equal = (
         (F("text") == text)
@@ -41,7 +42,7 @@ def _operands(text: str) -> Iterator[Attempt]:
         | F("tags").contains(text)
         | (F("extra.value") == text)
     )
-    yield Attempt(f"{about}, equal", "list", (equal,))
+    yield Attempt(f"{about}, equal", "list", (window & equal,))
     within = (
         (F("text").starts_with(text) & F("text").ends_with(text))
         | F("status").between(text, f"{text}!")
@@ -50,9 +51,13 @@ def _operands(text: str) -> Iterator[Attempt]:
         | ((F("extra.value") >= text) & (F("extra.value") <= text))
         | F("text").contains(text)
     )
-    yield Attempt(f"{about}, within", "list", (within,))
-    yield Attempt(f"{about}, like", "list", (F("text").like(text) | F("status").ilike(text),))
-    yield Attempt(f"{about}, regex", "list", (F("text").matches(text),))
+    like = F("text").like(text) | F("status").ilike(text)
+    if _WILDCARDS.isdisjoint(text):  # as a pattern it is no more than itself
+        yield Attempt(f"{about}, within", "list", (window & (within | like),))
+    else:
+        yield Attempt(f"{about}, within", "list", (window & within,))
+        yield Attempt(f"{about}, like", "list", (window & like,))
+    yield Attempt(f"{about}, regex", "list", (window & F("text").matches(text),))
 
 
 @functools.cache
@@ -131,7 +136,7 @@ def key_attempts(portion: Portion) -> list[Attempt]:
             continue
         top, inner = F(format_path((portion.key(text),))), F(format_path(("below", text, text)))
         element = F(format_path(("below", "list", 1, text, 0)))
-        condition = ((top == number) | (inner == text) | (element == text)) & top.exists()
+        condition = portion.window & ((top == number) | (inner == text) | (element == text)) & top.exists()
         attempts.append(Attempt(f"key {short(text)}", "list", (condition,)))
     return attempts
 
@@ -167,7 +172,7 @@ def name_attempts() -> list[Attempt]:
 
 
 @functools.cache
-def search_attempts(portion: Portion) -> list[Attempt]:
+def search_attempts() -> list[Attempt]:
     """Texts as words to look for."""
     named = {"pagination": Pagination(1, 3), "with_hits": True}
-    return [Attempt(f"search {short(text)}", "search", (text, ["text"]), named) for text in portion.texts]
+    return [Attempt(f"search {short(text)}", "search", (text, ["text"]), named) for text in TEXTS]

@@ -1,4 +1,8 @@
-"""Rows that hold hostile texts, in portions: asked of one portion, a question costs the reference little."""
+"""Rows that hold hostile texts, in portions.
+
+A storage gets several portions at once, and is asked about one at a time by a window over ids; the reference, which
+looks at every row whatever is asked, holds that portion alone.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,12 @@ from functools import cached_property
 from typing import Annotated, Any, Final
 
 from ...model.markers import Index
+from ...query.filters import F, QueryFilter
 from . import TEXTS
 from .attempts import SECRET
 from .values import CONTAINERS, NUMBERS
 
-__all__ = ["PORTIONS", "Held", "Portion", "is_kept", "short", "value_documents"]
+__all__ = ["GROUPS", "PORTIONS", "Held", "Portion", "is_kept", "short", "value_documents"]
 
 _SIZE: Final = 48
 _LONGEST_INDEXED: Final = 2_000
@@ -67,7 +72,7 @@ class Portion:
                 number=number,
                 tags=["x", kept[number - 2]],
                 extra={"value": kept[number - 3], "key": {kept[number - 4]: number}},
-                id=f"{number:04}",
+                id=self.id(number),
             )
             for number, text in enumerate(kept)
         ]
@@ -77,13 +82,22 @@ class Portion:
         """The same without declarations: each text is a key at the top, below it and in a list, and a value of each."""
         return [
             {
-                "id": f"{number:04}",
+                "id": self.id(number),
                 self.key(text): number,
                 "below": {text: {text: text}, "list": [text, {text: [text]}]},
                 "secret": SECRET,
             }
             for number, text in enumerate(self.kept)
         ]
+
+    def id(self, number: int) -> str:
+        """The id of the row of that number."""
+        return f"{self.number:02}-{number:02}"
+
+    @property
+    def window(self) -> QueryFilter:
+        """A condition that the rows of this portion meet, and no others."""
+        return F("id").between(self.id(0), self.id(99))
 
     def key(self, text: str) -> str:
         """The text as a key at the top of a document, where some have a meaning."""
@@ -93,12 +107,14 @@ class Portion:
         """The ids of the rows in which the text is the text, the status, a tag, and the value; in that order."""
         number, count = self.kept.index(text), len(self.kept)
         indexed = [(number + 1) % count] if len(text.encode()) <= _LONGEST_INDEXED else []
-        return [f"{row:04}" for row in (number, *indexed, (number + 2) % count, (number + 3) % count)]
+        return [self.id(row) for row in (number, *indexed, (number + 2) % count, (number + 3) % count)]
 
 
 PORTIONS: Final = tuple(
     Portion(number, TEXTS[start : start + _SIZE]) for number, start in enumerate(range(0, len(TEXTS), _SIZE))
 )
+GROUPS: Final = tuple(PORTIONS[start : start + 4] for start in range(0, len(PORTIONS), 4))
+"""The portions that are stored together."""
 
 
 def value_documents() -> list[dict[str, Any]]:
