@@ -41,6 +41,7 @@ _GONE: Final = "the server has ended the transaction, which took too long or los
 _PATTERN: Final = "MongoDB gave up on the pattern: some text is too long for it; use a simpler pattern, or narrow the filter down"
 _DENIED: Final = "the server does not allow it to this user"
 _LOGIN: Final = "the server refused the user or the password"
+_OUTDATED: Final = "what is kept of texts has been declared otherwise since the collection was opened; open the storage again"
 _SNAPSHOT: Final = "the server no longer has the snapshot that is being read; read again"
 
 # Code of the server (src/mongo/base/error_codes.yml) -> (class, what happened and what to do, retryable).
@@ -71,6 +72,7 @@ _BY_CODE: Final[dict[int, tuple[type[StorageError], str, bool]]] = {
     51156: (UnsupportedError, _PATTERN, False),
     14031: (UnavailableError, "the server's disk is full", True),
     133: (UnavailableError, "no server of the shard can be reached; try again", True),
+    121: (ConfigurationError, _OUTDATED, False),
     20: (UnsupportedError, "a standalone MongoDB has no transactions: start mongod as a replica set", False),
     263: (UnsupportedError, "MongoDB does not allow this in a transaction", False),
 }
@@ -145,7 +147,7 @@ def _by_class(error: driver.PyMongoError) -> StorageError:
         case driver.InvalidOperation():
             return StorageError("the storage is closed", backend="mongodb")
         case driver.OperationFailure():
-            name: Any = (error.details or {}).get("codeName") if isinstance(error.details, dict) else None
+            name: Any = (error.details or {}).get("codeName")
             what = str(name) if name else f"error {error.code}"
             return StorageError(f"MongoDB reported {what}", backend="mongodb")
         case _:

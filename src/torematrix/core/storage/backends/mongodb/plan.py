@@ -13,8 +13,9 @@ from ...query.operations import SortKey
 from ...query.replacing import RowRules
 from ...query.resolve import resolve
 from .documents import Document, DocumentForm, defaults_of
-from .names import ID, KEYS, stored_key
+from .names import GENERATION, ID, KEYS, TRIGRAMS, WORDS, stored_key
 from .places import Places
+from .texts import text_indexes
 
 __all__ = ["CollectionPlan", "IndexDefinition"]
 
@@ -36,7 +37,9 @@ class CollectionPlan:
         rules: what is stored when a row replaces another.
         description: what is stored of the schemas of all versions of the class.
         defaults: what new documents hold of fields that only another version of the class knows.
+        texts: the indexes of its texts, None where none is declared.
         projection: what a reader leaves out.
+        rewriting: what is left out by who reads a document to replace it.
         created, revision: the stored keys of these fields, None where they are not declared.
         indexes: the definitions of its indexes, except those that the words need, by the name of the declared one.
         unique: the declared unique indexes, by the name of the one that enforces each.
@@ -52,7 +55,14 @@ class CollectionPlan:
         self.description: Mapping[str, Any] = {}
         if description is not None:
             self.know(description)
-        self.projection: dict[str, int] = {}
+        self.texts = text_indexes(collection, schema)
+        hidden = () if self.texts is None else self.texts.hidden
+        self.projection = dict.fromkeys(hidden, 0)
+        # Of the words, what is needed to replace them.
+        kept = {
+            f"{WORDS}.{key}": 0 for key in ("c", "t", *(f"p{at}" for at in range(len(schema.searchable))))
+        }
+        self.rewriting = {TRIGRAMS: 0, GENERATION: 0, **kept} if hidden else {}
         self.created = _stored(schema.created)
         self.revision = _stored(schema.revision)
         self.unique = {spec.name: spec for spec in schema.indexes if spec.unique}
@@ -99,6 +109,8 @@ class CollectionPlan:
     def document(self, row: Row) -> Document:
         """The document that stores a new row."""
         document = self.form.document(row)
+        if self.texts is not None:
+            document.update(self.texts.stored(row))
         if self.defaults:
             keys = {**self.defaults.get(KEYS, {}), **document.get(KEYS, {})}
             document = {**self.defaults, **document}

@@ -13,7 +13,7 @@ from ...model.schema import Schema
 from ...query.conditions import Condition, Target
 from ...query.resolve import resolve
 from ...query.text import ANALYZER_VERSION
-from .names import GENERATION, TRIGRAMS, WORDS
+from .names import GENERATION, TRIGRAMS, WORDS, stored_key
 from .trigram import TrigramIndex
 from .words import SearchIndex, Totals
 
@@ -76,6 +76,14 @@ class TextIndexes:
     def touches(self, keys: Iterable[str]) -> bool:
         """Whether replacing the fields of these percent-escaped keys may change a text."""
         return not self._tops.isdisjoint(keys)
+
+    def unchanged(self, held: dict[str, Any]) -> dict[str, Any]:
+        """A filter of documents whose texts are what they are in this one: its fields as they are stored."""
+        same = [
+            {"$eq": [{"$ifNull": [f"${key}", None]}, {"$literal": held.get(key)}]}
+            for key in map(stored_key, sorted(self._tops))
+        ]
+        return {"$expr": {"$and": same}}
 
     def totals(self, document: dict[str, Any]) -> Totals | None:
         """What a stored document, or at least its ``%w.l``, adds to the sums; None where nothing is searchable."""

@@ -43,9 +43,11 @@ from ..errors import translate
 from ..names import ID
 from ..plan import CollectionPlan
 from ..statements import count_command, count_pipeline, find_command, scan_command
-from . import ensure
+from ..words import NOTHING
+from . import ensure, search, texts
 from .server import AsyncServer
 from .session import AsyncFinish, AsyncMongoSession
+from .totals import TOTALS, AsyncSums
 from .writes import AsyncWriter
 
 __all__ = ["AsyncMongoDriver"]
@@ -71,6 +73,7 @@ class AsyncMongoDriver(AsyncDriver):
         self._pause = pause
         self._server: AsyncServer | None = None
         self._writer: AsyncWriter | None = None
+        self._sums: AsyncSums | None = None
         self._capabilities = capabilities("", transactions=True)
         self._cursor_key = b""
         self._plans: dict[str, list[CollectionPlan]] = {}
@@ -91,10 +94,17 @@ class AsyncMongoDriver(AsyncDriver):
         return self._server
 
     @property
+    def sums(self) -> AsyncSums:
+        """What keeps the sums that relevance needs."""
+        if self._sums is None:
+            self._sums = AsyncSums(self.server)
+        return self._sums
+
+    @property
     def writer(self) -> AsyncWriter:
         """What writes."""
         if self._writer is None:
-            self._writer = AsyncWriter(self.server, self._finish, self._pause)
+            self._writer = AsyncWriter(self.server, self._finish, self._pause, self.sums)
         return self._writer
 
     @override
@@ -121,7 +131,7 @@ class AsyncMongoDriver(AsyncDriver):
     @override
     async def close(self) -> None:
         self._closed = True
-        server, self._server, self._writer = self._server, None, None
+        server, self._server, self._writer, self._sums = self._server, None, None, None
         if server is not None:
             await server.close()
 
@@ -129,6 +139,7 @@ class AsyncMongoDriver(AsyncDriver):
     async def ensure(self, collection: Collection) -> None:
         try:
             plan = await ensure.ensure(self.server, collection)
+            await texts.ensure(self.server, plan, self._pause)
         except PyMongoError as error:
             raise self.server.failed(error, "ensure", collection.name) from error
         collection.plan = plan
@@ -157,7 +168,7 @@ class AsyncMongoDriver(AsyncDriver):
     async def begin(self, options: TransactionOptions) -> AsyncMongoSession:
         if not self.server.transactions:
             raise self.unsupported(Feature.TRANSACTIONS, "transaction")
-        session = AsyncMongoSession(self.server, self._finish)
+        session = AsyncMongoSession(self.server, self._finish, self.sums)
         await session.start()
         return session
 
@@ -191,11 +202,14 @@ class AsyncMongoDriver(AsyncDriver):
         plan: CollectionPlan = operation.collection.plan
         own: AsyncMongoSession | None = session  # type: ignore[assignment]  # begin gives nothing else
         compiler = self._compiler(plan)
-        commands = explaining.statements(operation, plan, compiler)
+        if isinstance(operation, Search):
+            commands = search.statements(self.server, operation, compiler.filter)
+        else:
+            commands = explaining.statements(operation, plan, compiler)
         stages: list[dict[str, Any]] = []
         try:
             for command in commands:
-                if "insert" not in command:
+                if "insert" not in command and command.get("find") != TOTALS:
                     stages += explaining.plan_of(await self._explained(command, own))
         except (PyMongoError, BSONError) as error:
             raise self.server.failed(error, "explain", operation.collection.name) from error
@@ -210,6 +224,8 @@ class AsyncMongoDriver(AsyncDriver):
 
     async def _explained(self, command: dict[str, Any], session: AsyncMongoSession | None) -> dict[str, Any]:
         # MongoDB does not explain within a transaction; the plan is the same outside.
+        if "aggregate" in command:
+            command = {**command, "cursor": {}}
         return await self.server.command({"explain": command, "verbosity": "queryPlanner"})
 
     @override
@@ -250,7 +266,7 @@ class AsyncMongoDriver(AsyncDriver):
         return translate(error)
 
     def _compiler(self, plan: CollectionPlan) -> Compiler:
-        return Compiler(plan.places)
+        return Compiler(plan.places, None if plan.texts is None else plan.texts.candidate)
 
     # Reading ---------------------------------------------------------------------------------------------------
 
@@ -297,7 +313,14 @@ class AsyncMongoDriver(AsyncDriver):
         return int(found[0]["n"]) if found else 0
 
     async def _search(self, operation: Search, session: AsyncMongoSession | None) -> Ranked:
-        raise self.unsupported(Feature.SEARCH, "search")
+        plan: CollectionPlan = operation.collection.plan
+        compiled = self._compiler(plan).filter
+        if session is not None:
+            pending = NOTHING if plan.texts is None else session.pending.get(plan.texts, NOTHING)
+            return await search.run(self.sums, session.session, operation, compiled, pending)
+        found = await search.run(self.sums, None, operation, compiled)
+        await self.sums.tend()
+        return found
 
     async def _aggregate(self, operation: Aggregate, session: AsyncMongoSession | None) -> list[Group]:
         plan: CollectionPlan = operation.collection.plan

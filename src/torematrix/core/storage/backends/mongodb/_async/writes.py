@@ -17,10 +17,11 @@ from ....query.operations import Insert, Patch, Remove, Replace, Upsert
 from ..capabilities import ALONE
 from ..documents import Document
 from ..errors import duplicate_of, is_transient
-from ..names import ID
+from ..names import ID, OWN, WORDS
 from ..plan import CollectionPlan
 from .server import AsyncServer
 from .session import AsyncFinish, AsyncMongoSession
+from .totals import AsyncSums
 
 __all__ = ["AsyncWriter"]
 
@@ -35,9 +36,14 @@ class AsyncWriter:
     """The writes of one open database."""
 
     def __init__(
-        self, server: AsyncServer, finish: AsyncFinish, pause: Callable[[float], Awaitable[object]]
+        self,
+        server: AsyncServer,
+        finish: AsyncFinish,
+        pause: Callable[[float], Awaitable[object]],
+        sums: AsyncSums,
     ) -> None:
         self._server = server
+        self._sums = sums
         self._finish = finish
         self._pause = pause
 
@@ -59,7 +65,7 @@ class AsyncWriter:
         until = time.monotonic() + self._server.deadline
         attempt = 0
         while True:
-            own = AsyncMongoSession(self._server, self._finish)
+            own = AsyncMongoSession(self._server, self._finish, self._sums)
             try:
                 await own.begin()
                 result = await self._finish(work(own), own.interrupt)
@@ -105,20 +111,33 @@ class AsyncWriter:
         plan: CollectionPlan = operation.collection.plan
         rows = operation.rows
         if len(rows) == 1:
-            await self._insert_one(plan, rows[0], session)
+            await self._insert_single(plan, rows[0], session)
         else:
             await self.together(session, lambda own: self._insert_many(plan, rows, own))
 
+    def _counts(self, plan: CollectionPlan) -> bool:
+        """Whether writing a document changes sums in another one, and so takes a transaction."""
+        return plan.texts is not None and plan.texts.search is not None and self._server.transactions
+
+    async def _insert_single(self, plan: CollectionPlan, row: Row, session: AsyncMongoSession | None) -> None:
+        if session is None and self._counts(plan):
+            await self.together(None, lambda own: self._insert_one(plan, row, own))
+        else:
+            await self._insert_one(plan, row, session)
+
     async def _insert_one(self, plan: CollectionPlan, row: Row, session: AsyncMongoSession | None) -> None:
         await self._remember(plan, [str(row[0])], session, new=True)
+        document = plan.document(row)
         try:
             with timeout(self._server.deadline):
-                await self._documents(plan).insert_one(plan.document(row), session=_given(session))
+                await self._documents(plan).insert_one(document, session=_given(session))
         except PyMongoError as error:
             duplicate = duplicate_of(error)
             if duplicate is None:
                 raise
             raise plan.rules.duplicate_insert(plan.refused(duplicate[0]), 1, [row], _BACKEND) from error
+        if session is not None:
+            session.adds(plan.texts, document)
 
     async def _insert_many(
         self, plan: CollectionPlan, rows: Sequence[Row], session: AsyncMongoSession
@@ -134,6 +153,8 @@ class AsyncWriter:
                 raise
             pattern, at = duplicate
             raise plan.rules.duplicate_insert(plan.refused(pattern), at + 1, rows, _BACKEND) from error
+        for document in documents:
+            session.adds(plan.texts, document)
 
     # Replacing -------------------------------------------------------------------------------------------------
 
@@ -152,6 +173,8 @@ class AsyncWriter:
         self, plan: CollectionPlan, row: Row, session: AsyncMongoSession | None
     ) -> Row | None:
         """The row as stored, or None where there is none with this id, and this revision, to replace."""
+        if plan.texts is not None:
+            return await self._rewrite(plan, str(row[0]), lambda old: plan.rules.replaced(old, row), session)
         await self._remember(plan, [str(row[0])], session)
         documents, own = self._documents(plan), _given(session)
         document = plan.form.document(row)
@@ -221,7 +244,9 @@ class AsyncWriter:
         self, plan: CollectionPlan, rows: Sequence[Row], session: AsyncMongoSession
     ) -> list[Row]:
         ids = [str(row[0]) for row in rows]
-        command = {"find": plan.collection, "filter": {ID: {"$in": ids}}}
+        command: Document = {"find": plan.collection, "filter": {ID: {"$in": ids}}}
+        if plan.rewriting and not session.has_marks:
+            command["projection"] = plan.rewriting
         held = {document[ID]: document for document in await self._server.documents(command, session.session)}
         results: list[Row] = []
         updates: list[Any] = []
@@ -234,17 +259,73 @@ class AsyncWriter:
             plan.rules.check_revision(old, row)
             new = plan.rules.replaced(old, row)
             results.append(new)
-            updates.append(UpdateOne(plan.guard(row), self._change(plan, old, new)))
+            kept, held_now = self._kept(plan, old, new)
+            updates.append(UpdateOne(plan.guard(row), self._change(plan, new, kept, held[identity])))
+            if held_now is not None:
+                session.adds(plan.texts, held[identity], -1)
+                session.adds(plan.texts, held_now)
         if session.has_marks:
             session.remember(plan.collection, dict(held))
         await self._update_many(plan, updates, session)
         return results
 
-    def _change(self, plan: CollectionPlan, old: Row, new: Row) -> Any:
+    @staticmethod
+    def _kept(plan: CollectionPlan, old: Row, new: Row) -> tuple[Document, Document | None]:
+        """What of its texts to set where a row takes the place of another; as a document, where words are in it."""
+        kept = {} if plan.texts is None else plan.texts.changes(old, new)
+        return kept, kept if WORDS in kept else None
+
+    @staticmethod
+    def _change(plan: CollectionPlan, new: Row, kept: Document, held: Document) -> Any:
+        """The update that puts a row in the place of a stored document."""
         document = plan.form.document(new)
-        if plan.schema.extras:
-            return [{"$replaceWith": _literal(document)}]
-        return {"$set": plan.form.assignments(document)}
+        sets = {**plan.form.assignments(document), **kept}
+        if not plan.schema.extras:
+            return {"$set": sets}
+        gone = [key for key in held if key not in document and key not in OWN]
+        return {"$set": sets, "$unset": dict.fromkeys(gone, "")} if gone else {"$set": sets}
+
+    async def _rewrite(
+        self,
+        plan: CollectionPlan,
+        identity: str,
+        renew: Callable[[Row], Row],
+        session: AsyncMongoSession | None,
+    ) -> Row | None:
+        """Put a row that is made from the stored one in its place, and what is kept of its texts; None without one.
+
+        Outside a transaction the document is written only if its texts are still what they were when it was read.
+        """
+        for _ in range(_ROUNDS):
+            command: Document = {"find": plan.collection, "filter": {ID: identity}, "limit": 1}
+            if session is None or not session.has_marks:
+                command["projection"] = plan.rewriting
+            found = await self._server.documents(command, _given(session))
+            if not found:
+                return None
+            held = found[0]
+            old = plan.form.row(held)
+            new = renew(old)
+            plan.rules.check_revision(old, new)
+            kept, words = self._kept(plan, old, new)
+            if words is not None and session is None and self._counts(plan):
+                return await self.together(None, lambda own: self._rewrite(plan, identity, renew, own))
+            if session is not None and session.has_marks:
+                session.remember(plan.collection, {identity: held})
+            wanted = {**plan.guard(new), **(plan.texts.unchanged(held) if plan.texts is not None else {})}
+            try:
+                with timeout(self._server.deadline):
+                    done = await self._documents(plan).update_one(
+                        wanted, self._change(plan, new, kept, held), session=_given(session)
+                    )
+            except PyMongoError as error:
+                raise self._refused_update(plan, error) from error
+            if done.matched_count:
+                if session is not None and words is not None:
+                    session.adds(plan.texts, held, -1)
+                    session.adds(plan.texts, words)
+                return new
+        raise StorageError("others write the entity again and again; try again", retryable=True)
 
     async def _update_many(
         self, plan: CollectionPlan, updates: list[Any], session: AsyncMongoSession
@@ -268,7 +349,7 @@ class AsyncWriter:
             if not isinstance(missed, NotFoundError):
                 raise missed
             try:
-                await self._insert_one(plan, operation.inserted, session)
+                await self._insert_single(plan, operation.inserted, session)
             except StorageError as error:
                 refused = duplicate_of(error.__cause__) if error.__cause__ is not None else None
                 if session is not None or refused is None or list(refused[0]) != [ID]:
@@ -280,6 +361,15 @@ class AsyncWriter:
     async def patch(self, operation: Patch, session: AsyncMongoSession | None) -> Row:
         """Replace some values of a stored row; the row as stored."""
         plan: CollectionPlan = operation.collection.plan
+        if plan.texts is not None and plan.texts.touches(
+            [*(field.key for field, _ in operation.changes), *operation.extras]
+        ):
+            row = await self._rewrite(
+                plan, operation.id, lambda old: plan.rules.patched(old, operation), session
+            )
+            if row is None:
+                raise plan.rules.not_found(operation.id, "patch")
+            return row
         await self._remember(plan, [operation.id], session)
         values = {**{field.key: value for field, value in operation.changes}, **operation.extras}
         sets = plan.form.changes(values)
@@ -297,8 +387,7 @@ class AsyncWriter:
         except PyMongoError as error:
             raise self._refused_update(plan, error) from error
         if found is not None:
-            row: Row = plan.form.row(found)
-            return row
+            return plan.form.row(found)
         stored = await self._revision_of(plan, operation.id, session)
         if stored is None or operation.expected is None:
             raise plan.rules.not_found(operation.id, "patch")
@@ -327,7 +416,7 @@ class AsyncWriter:
         """Delete these ids; how many existed."""
         plan: CollectionPlan = operation.collection.plan
         ids = operation.ids
-        if len(ids) == 1:
+        if len(ids) == 1 and not (session is None and self._counts(plan)):
             return await self._remove(plan, ids, session)
         return await self.together(session, lambda own: self._remove(plan, ids, own))
 
@@ -336,6 +425,14 @@ class AsyncWriter:
     ) -> int:
         await self._remember(plan, ids, session)
         documents, own = self._documents(plan), _given(session)
+        if session is not None and self._counts(plan):
+            lengths = {
+                "find": plan.collection,
+                "filter": {ID: {"$in": list(ids)}},
+                "projection": {f"{WORDS}.l": 1},
+            }
+            for document in await self._server.documents(lengths, own):
+                session.adds(plan.texts, document, -1)
         with timeout(self._server.deadline):
             if len(ids) == 1:
                 done = await documents.delete_one({ID: ids[0]}, session=own)

@@ -44,9 +44,11 @@ from ..errors import translate
 from ..names import ID
 from ..plan import CollectionPlan
 from ..statements import count_command, count_pipeline, find_command, scan_command
-from . import ensure
+from ..words import NOTHING
+from . import ensure, search, texts
 from .server import Server
 from .session import Finish, MongoSession
+from .totals import TOTALS, Sums
 from .writes import Writer
 
 __all__ = ["MongoDriver"]
@@ -70,6 +72,7 @@ class MongoDriver(Driver):
         self._pause = pause
         self._server: Server | None = None
         self._writer: Writer | None = None
+        self._sums: Sums | None = None
         self._capabilities = capabilities("", transactions=True)
         self._cursor_key = b""
         self._plans: dict[str, list[CollectionPlan]] = {}
@@ -90,10 +93,17 @@ class MongoDriver(Driver):
         return self._server
 
     @property
+    def sums(self) -> Sums:
+        """What keeps the sums that relevance needs."""
+        if self._sums is None:
+            self._sums = Sums(self.server)
+        return self._sums
+
+    @property
     def writer(self) -> Writer:
         """What writes."""
         if self._writer is None:
-            self._writer = Writer(self.server, self._finish, self._pause)
+            self._writer = Writer(self.server, self._finish, self._pause, self.sums)
         return self._writer
 
     @override
@@ -120,7 +130,7 @@ class MongoDriver(Driver):
     @override
     def close(self) -> None:
         self._closed = True
-        server, self._server, self._writer = self._server, None, None
+        server, self._server, self._writer, self._sums = self._server, None, None, None
         if server is not None:
             server.close()
 
@@ -128,6 +138,7 @@ class MongoDriver(Driver):
     def ensure(self, collection: Collection) -> None:
         try:
             plan = ensure.ensure(self.server, collection)
+            texts.ensure(self.server, plan, self._pause)
         except PyMongoError as error:
             raise self.server.failed(error, "ensure", collection.name) from error
         collection.plan = plan
@@ -156,7 +167,7 @@ class MongoDriver(Driver):
     def begin(self, options: TransactionOptions) -> MongoSession:
         if not self.server.transactions:
             raise self.unsupported(Feature.TRANSACTIONS, "transaction")
-        session = MongoSession(self.server, self._finish)
+        session = MongoSession(self.server, self._finish, self.sums)
         session.start()
         return session
 
@@ -190,11 +201,14 @@ class MongoDriver(Driver):
         plan: CollectionPlan = operation.collection.plan
         own: MongoSession | None = session  # type: ignore[assignment]  # begin gives nothing else
         compiler = self._compiler(plan)
-        commands = explaining.statements(operation, plan, compiler)
+        if isinstance(operation, Search):
+            commands = search.statements(self.server, operation, compiler.filter)
+        else:
+            commands = explaining.statements(operation, plan, compiler)
         stages: list[dict[str, Any]] = []
         try:
             for command in commands:
-                if "insert" not in command:
+                if "insert" not in command and command.get("find") != TOTALS:
                     stages += explaining.plan_of(self._explained(command, own))
         except (PyMongoError, BSONError) as error:
             raise self.server.failed(error, "explain", operation.collection.name) from error
@@ -209,6 +223,8 @@ class MongoDriver(Driver):
 
     def _explained(self, command: dict[str, Any], session: MongoSession | None) -> dict[str, Any]:
         # MongoDB does not explain within a transaction; the plan is the same outside.
+        if "aggregate" in command:
+            command = {**command, "cursor": {}}
         return self.server.command({"explain": command, "verbosity": "queryPlanner"})
 
     @override
@@ -249,7 +265,7 @@ class MongoDriver(Driver):
         return translate(error)
 
     def _compiler(self, plan: CollectionPlan) -> Compiler:
-        return Compiler(plan.places)
+        return Compiler(plan.places, None if plan.texts is None else plan.texts.candidate)
 
     # Reading ---------------------------------------------------------------------------------------------------
 
@@ -296,7 +312,14 @@ class MongoDriver(Driver):
         return int(found[0]["n"]) if found else 0
 
     def _search(self, operation: Search, session: MongoSession | None) -> Ranked:
-        raise self.unsupported(Feature.SEARCH, "search")
+        plan: CollectionPlan = operation.collection.plan
+        compiled = self._compiler(plan).filter
+        if session is not None:
+            pending = NOTHING if plan.texts is None else session.pending.get(plan.texts, NOTHING)
+            return search.run(self.sums, session.session, operation, compiled, pending)
+        found = search.run(self.sums, None, operation, compiled)
+        self.sums.tend()
+        return found
 
     def _aggregate(self, operation: Aggregate, session: MongoSession | None) -> list[Group]:
         plan: CollectionPlan = operation.collection.plan

@@ -15,7 +15,10 @@ from ....errors import StorageError, TransactionError
 from ..errors import COMMIT_UNKNOWN, NO_SUCH_TRANSACTION
 from ..names import ID
 from ..options import SNAPSHOT, write_concern
+from ..texts import TextIndexes
+from ..words import NOTHING, Totals
 from .server import Server
+from .totals import Sums
 
 __all__ = ["Finish", "MongoSession"]
 
@@ -43,14 +46,18 @@ class MongoSession(Session):
     going back to the mark puts it back, the last change first.
 
     Attributes:
+        sums: keeps the sums of searchable collections.
+        pending: what this transaction adds to them; stored when it commits.
         session: PyMongo's session.
     """
 
-    def __init__(self, server: Server, finish: Finish) -> None:
+    def __init__(self, server: Server, finish: Finish, sums: Sums) -> None:
         self.server = server
+        self.sums = sums
+        self.pending: dict[TextIndexes, Totals] = {}
         self.session: Any = server.client.start_session()
         self._finish = finish
-        self._marks: list[tuple[str, int]] = []
+        self._marks: list[tuple[str, int, dict[TextIndexes, Totals]]] = []
         self._count = 0
         self._undo: list[tuple[str, str, dict[str, Any] | None]] = []
         self._ended = False
@@ -91,6 +98,12 @@ class MongoSession(Session):
         """Whether what is about to be changed has to be remembered."""
         return bool(self._marks)
 
+    def adds(self, texts: TextIndexes | None, document: dict[str, Any], times: int = 1) -> None:
+        """Count a document, or at least its ``%w.l``, that was stored so many times; -1 where it is there no more."""
+        totals = None if texts is None else texts.totals(document)
+        if texts is not None and totals is not None:
+            self.pending[texts] = self.pending.get(texts, NOTHING).plus(totals, times)
+
     def remember(self, collection: str, documents: dict[str, dict[str, Any] | None]) -> None:
         """Note the documents, by id, that a write is about to change; None for one that is not there."""
         self._undo.extend((collection, identity, document) for identity, document in documents.items())
@@ -100,7 +113,7 @@ class MongoSession(Session):
         self._check_open()
         self._count += 1
         name = f"mark_{self._count}"
-        self._marks.append((name, len(self._undo)))
+        self._marks.append((name, len(self._undo), dict(self.pending)))
         return name
 
     @override
@@ -119,10 +132,11 @@ class MongoSession(Session):
             self._finish(self._undo_to(self._marks[at][1]), self.interrupt)
         except PyMongoError as error:
             raise self.server.failed(error, "transaction", None) from error
+        self.pending = self._marks[at][2]
         del self._marks[at:]
 
     def _position(self, savepoint: str) -> int:
-        for at, (name, _) in enumerate(self._marks):
+        for at, (name, _, _) in enumerate(self._marks):
             if name == savepoint:
                 return at
         raise self._error("the mark is not one of this transaction")
@@ -144,11 +158,15 @@ class MongoSession(Session):
     def commit(self) -> None:
         self._check_open()
         try:
+            if self.pending:
+                self._finish(self.sums.note(self.session, self.pending), self.interrupt)
             self._finish(self._commit(), None)
         except PyMongoError as error:
             raise self.server.failed(error, "transaction", None) from error
         finally:
             self._finish(self._end(), None)
+        if self.pending:
+            self.sums.tend()
 
     def _commit(self) -> None:
         for _ in range(_COMMITS):
