@@ -55,7 +55,7 @@ servers: server-programs ## Start the test servers and print their URLs, until C
 demo: $(READY) ## Import, list, filter, page and search a real folder (CORPUS=..., FOLDER=...)
 	@$(BIN)/python tools/demo.py --corpus "$(CORPUS)" --folder "$(FOLDER)"
 
-fuzz: $(READY) ## Compare a backend with the reference on random questions and programs (ARGS=--help)
+fuzz: $(READY) ## Compare every engine with the reference on random programs (ARGS=--help)
 	@$(BIN)/python tools/fuzz.py $(ARGS)
 
 mutate: $(READY) ## Break the package on purpose, change by change, and see the tests fail (ARGS=--help)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any, Final
 
 from ...face._async import repository as waiting
@@ -39,7 +39,7 @@ class Clock:
         return f"019b0000-0000-7000-8000-{self._ids:012x}"
 
     @contextlib.contextmanager
-    def installed(self) -> Iterator[Clock]:
+    def installed(self) -> Generator[Clock]:
         """Let every repository of this process ask this clock."""
         modules: tuple[Any, ...] = (waiting, blocking)
         kept = [(module, module.now_text, module.new_id) for module in modules]

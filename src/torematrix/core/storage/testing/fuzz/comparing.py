@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 import msgspec
 
@@ -190,8 +190,7 @@ def _sort_of(value: Any) -> str:
     if isinstance(value, Failure):
         return f"raises {'(leaked) ' * value.leaked}{value.name}"
     if isinstance(value, (PaginatedResult, CursorPage)):
-        items: list[Any] = value.items
-        return "something" if items else "nothing"
+        return "something" if cast("PaginatedResult[Any]", value).items else "nothing"
     if isinstance(value, str):
         return value
     if isinstance(value, list) and value and isinstance(value[0], CursorPage):

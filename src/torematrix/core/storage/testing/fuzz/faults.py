@@ -7,7 +7,7 @@ process of the fuzzer, and taken out again.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from importlib import import_module
 from typing import Any, Final
 
@@ -89,7 +89,11 @@ def _in_the_databases_order(text_expression: Any) -> Any:
 
 def _through_lists(_: Any) -> Any:
     """A list is as good as what it holds."""
-    return lambda self, target, scalar: []
+
+    def wrong(*_: Any, **__: Any) -> list[Any]:
+        return []
+
+    return wrong
 
 
 def _line_by_line(text_expression: Any) -> Any:
@@ -117,7 +121,7 @@ FAULTS: Final[dict[str, Fault]] = {
 
 
 @contextlib.contextmanager
-def planted(name: str) -> Iterator[None]:
+def planted(name: str) -> Generator[None]:
     """An engine with that fault, as long as the block lasts."""
     fault = FAULTS[name]
     module, _, path = fault.where.partition(":")

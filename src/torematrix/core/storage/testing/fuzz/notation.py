@@ -92,7 +92,7 @@ def shown(value: Any) -> str:
 
 
 def _written(value: Any) -> Any:
-    kind = type(value)
+    kind = cast("type[object]", type(value))
     if value is None or kind in (str, int, bool):
         return value
     if kind is list:
@@ -121,18 +121,18 @@ def _written_dict(value: dict[Any, Any]) -> Any:
 
 def _changed(value: Any) -> list[tuple[str, Any]]:
     """The attributes that are not as the class alone makes them."""
-    if is_dataclass(value) and not isinstance(value, type):
+    given: list[tuple[str, Any, Any, Any]]
+    if is_dataclass(value):
         given = [(item.name, item.default, item.default_factory, MISSING) for item in fields(value)]
     else:
-        structure = cast("msgspec.Struct", value)
         given = [
             (item.name, item.default, item.default_factory, msgspec.NODEFAULT)
-            for item in msgspec.structs.fields(structure)
+            for item in msgspec.structs.fields(value)
         ]
     changed: list[tuple[str, Any]] = []
     for name, default, factory, nothing in given:
         held = getattr(value, name)
-        made: Any = default if factory is nothing else cast("Callable[[], Any]", factory)()
+        made: Any = default if factory is nothing else factory()
         if made is nothing or not same(held, made):
             changed.append((name, held))
     return changed
@@ -140,7 +140,8 @@ def _changed(value: Any) -> list[tuple[str, Any]]:
 
 def _read(value: Any) -> Any:
     if isinstance(value, list):
-        return [_read(item) for item in cast("list[Any]", value)]
+        items = cast("list[Any]", value)  # type: ignore[redundant-cast]  # pyright knows no item
+        return [_read(item) for item in items]
     if not isinstance(value, dict):
         return value
     given = cast("dict[str, Any]", value)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
-from functools import cache
 from operator import attrgetter
-from typing import Any, Final, cast
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -96,13 +95,18 @@ _AS_THEY_ARE: Final = frozenset(
 )
 
 
+def class_of(value: object) -> type[object]:
+    """The class of the value itself."""
+    return type(value)
+
+
 def same(left: Any, right: Any) -> bool:
     """Whether two results are the same: of the same types all through, and no different in any digit.
 
     The order of the keys of a dict and of the members of a set is the only thing that does not count.
     """
-    kind = type(left)
-    if kind is not type(right):
+    kind = class_of(left)
+    if kind is not class_of(right):
         return False
     if kind in _AS_THEY_ARE:
         return repr(left) == repr(right) if kind is float else bool(left == right)
@@ -136,6 +140,14 @@ def _same_set(left: frozenset[Any], right: frozenset[Any]) -> bool:
     return {(type(item), item) for item in left} == {(type(item), item) for item in right}
 
 
+def _same_decimal(left: Decimal, right: Decimal) -> bool:
+    return left.as_tuple() == right.as_tuple()
+
+
+def _same_datetime(left: dt.datetime, right: dt.datetime) -> bool:
+    return left == right and left.tzinfo == right.tzinfo and left.fold == right.fold
+
+
 def _same_failure(left: Failure, right: Failure) -> bool:
     return all(getattr(left, name) == getattr(right, name) for name in _COMPARED)
 
@@ -146,16 +158,22 @@ _COMPARERS: Final[dict[type, Any]] = {
     dict: _same_mapping,
     set: _same_set,
     frozenset: _same_set,
-    Decimal: lambda left, right: left.as_tuple() == right.as_tuple(),
-    dt.datetime: lambda left, right: (
-        left == right and left.tzinfo == right.tzinfo and left.fold == right.fold
-    ),
+    Decimal: _same_decimal,
+    dt.datetime: _same_datetime,
     Failure: _same_failure,
 }
 
 
-@cache
-def _reader(kind: type) -> Any:
+_readers: Final[dict[type[object], Callable[[Any], tuple[Any, ...]] | None]] = {}
+
+
+def _reader(kind: type[object]) -> Callable[[Any], tuple[Any, ...]] | None:
+    if kind not in _readers:
+        _readers[kind] = _make_reader(kind)
+    return _readers[kind]
+
+
+def _make_reader(kind: type[object]) -> Callable[[Any], tuple[Any, ...]] | None:
     """What reads every value of an instance, as a tuple; None where the class says nothing of its values."""
     if issubclass(kind, msgspec.Struct):
         names: tuple[str, ...] = kind.__struct_fields__
@@ -163,7 +181,10 @@ def _reader(kind: type) -> Any:
         names = tuple(field.name for field in fields(kind))
     else:
         return None
-    if len(names) == 1:
-        name = names[0]
-        return lambda value: (getattr(value, name),)
-    return cast("Any", attrgetter(*names)) if names else lambda value: ()
+    if len(names) > 1:
+        return attrgetter(*names)
+
+    def read(value: Any) -> tuple[Any, ...]:
+        return tuple(getattr(value, name) for name in names)
+
+    return read

@@ -5,6 +5,7 @@ A number is a program, the same in every process and every version of Python.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, Final, cast
 from uuid import UUID
@@ -16,13 +17,13 @@ from .draws import Draws
 from .family import FAMILY, PLAIN, SCHEMAS
 from .questions import Questions
 from .steps import Call, Edit, Program, Scope, Step, Streamed
-from .values import IDS, Palette, id_of
+from .values import IDS, Palette, id_of, member
 
 __all__ = ["make_program"]
 
 _SINGLE_EVERY: Final = 20
 """One program in so many has single-document writes alone, for deployments that have no others."""
-_BAD_VALUES: Final = (
+_BAD_VALUES: Final[tuple[Any, ...]] = (
     float("nan"),
     float("inf"),
     2**63,
@@ -323,17 +324,12 @@ def _possible(maker: _Maker, entity_id: str) -> str | None:
 
 
 def _read(entity: Any, path: str) -> Any:
-    value = entity
-    for step in split_path(path):
-        value = value.get(step) if isinstance(value, dict) else getattr(value, step, None)
-    return value
+    return functools.reduce(member, split_path(path), entity)
 
 
 def _clear(entity: Any, path: str) -> None:
     *above, last = split_path(path)
-    holder = entity
-    for step in above:
-        holder = holder.get(step) if isinstance(holder, dict) else getattr(holder, step)
+    holder: Any = functools.reduce(member, above, entity)
     if isinstance(holder, dict):
         cast("dict[str, Any]", holder).pop(last, None)
     else:

@@ -25,7 +25,7 @@ from ...query.paths import ANY, Step, format_path
 from ...query.resolve import sortable
 from ...query.rows import document_of
 from ..pools import PIECES, REGEXES
-from .values import Palette
+from .values import Palette, member
 
 __all__ = ["Questions", "simpler"]
 
@@ -233,7 +233,7 @@ class Questions:
         value: Any = self._draws.pick(self._held)
         for step in steps:
             if isinstance(step, str):
-                value = value.get(step) if isinstance(value, dict) else getattr(value, step, None)
+                value = member(value, step)
             elif isinstance(value, (list, tuple)) and value:
                 members = cast("Sequence[Any]", value)
                 value = self._draws.pick(members) if step is ANY else members[min(step, len(members) - 1)]

@@ -110,6 +110,8 @@ def _simpler_step(step: Step) -> Iterator[Step]:
 
 
 def _simpler_value(schema: Schema, name: str, value: Any) -> Iterator[Any]:
+    if value is None:
+        return
     if isinstance(value, Expression):
         yield None
         yield from simpler(value)
@@ -121,10 +123,10 @@ def _simpler_value(schema: Schema, name: str, value: Any) -> Iterator[Any]:
             yield msgspec.structs.replace(value, drift=0)
         for plainer in _plainer(schema, value.entity):
             yield msgspec.structs.replace(value, entity=plainer)
-    elif isinstance(value, list) and name in ("sort_by", "group_by", "entities", "entity_ids", "fields"):
+    elif name in ("sort_by", "group_by", "entities", "entity_ids", "fields"):
         yield from _fewer(value)
-        for at, item in enumerate(value):
-            for simple in _simpler_value(schema, "entity", item) if name == "entities" else ():
+        for at, item in enumerate(value) if name == "entities" else ():
+            for simple in _simpler_value(schema, "entity", item):
                 yield [*value[:at], simple, *value[at + 1 :]]
     elif name == "changes":
         for keys in _fewer(list(value)):

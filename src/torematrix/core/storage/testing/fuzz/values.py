@@ -24,7 +24,7 @@ from ...model.shapes import Anything, ListOf, MapOf, Nullable, Record, Shape, Tu
 from ..pools import KEYS, NAIVE, POOLS, WORDS
 from .draws import Draws
 
-__all__ = ["IDS", "Palette", "id_of", "typed_paths"]
+__all__ = ["IDS", "Palette", "id_of", "member", "typed_paths"]
 
 Path = tuple[str, ...]
 
@@ -225,6 +225,13 @@ def complete(palette: Palette, document: dict[str, Any], typed: dict[Path, Scala
     return document
 
 
+def member(value: Any, name: str) -> Any:
+    """What an entity or a dict holds under that name; None where nothing does."""
+    if isinstance(value, dict):
+        return cast("dict[str, Any]", value).get(name)
+    return getattr(value, name, None)
+
+
 def id_of(schema: Schema, entity_id: str | None) -> Any:
     """The id in the form that entities of the schema have it in."""
     scalar = schema.id.scalar
@@ -280,8 +287,8 @@ def _text(draws: Draws, _: Scalar) -> str:
 
 def _float(draws: Draws, _: Scalar) -> float:
     if draws.chance(0.5):
-        return (draws.bits(24) - 2**23) / 2 ** draws.below(20)
-    value: float = struct.unpack("<d", draws.bits(64).to_bytes(8, "little"))[0]
+        return (draws.bits(24) - 2**23) / (1 << draws.below(20))
+    value = float(struct.unpack("<d", draws.bits(64).to_bytes(8, "little"))[0])
     return value if math.isfinite(value) else 0.5
 
 

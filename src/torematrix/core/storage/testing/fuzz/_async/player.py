@@ -16,6 +16,7 @@ from ..clock import Clock
 from ..family import SCHEMAS
 from ..outcomes import Failure, Outcome, failure_of
 from ..steps import Call, Edit, Program, Scope, Step, Streamed
+from ..values import member
 
 __all__ = ["AsyncPlayer"]
 
@@ -104,7 +105,7 @@ class AsyncPlayer:
         found = await self._call(repository, f"left {subject}", "list", {})
         if isinstance(found, Failure):
             return
-        ids = [str(item["id"] if isinstance(item, dict) else item.id) for item in found]
+        ids = [str(member(item, "id")) for item in found]
         if singly:
             for entity_id in ids:
                 await repository.delete(entity_id)
@@ -174,7 +175,8 @@ class AsyncPlayer:
 
     async def _entities(self, subject: str, value: Any) -> Any:
         if isinstance(value, list):
-            return [await self._entities(subject, item) for item in cast("list[Any]", value)]
+            items = cast("list[Any]", value)  # type: ignore[redundant-cast]  # pyright knows no item
+            return [await self._entities(subject, item) for item in items]
         return await self._edited(subject, value) if isinstance(value, Edit) else value
 
     async def _edited(self, subject: str, edit: Edit) -> Any:

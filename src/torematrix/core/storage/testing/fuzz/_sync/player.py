@@ -17,6 +17,7 @@ from ..clock import Clock
 from ..family import SCHEMAS
 from ..outcomes import Failure, Outcome, failure_of
 from ..steps import Call, Edit, Program, Scope, Step, Streamed
+from ..values import member
 
 __all__ = ["Player"]
 
@@ -105,7 +106,7 @@ class Player:
         found = self._call(repository, f"left {subject}", "list", {})
         if isinstance(found, Failure):
             return
-        ids = [str(item["id"] if isinstance(item, dict) else item.id) for item in found]
+        ids = [str(member(item, "id")) for item in found]
         if singly:
             for entity_id in ids:
                 repository.delete(entity_id)
@@ -175,7 +176,8 @@ class Player:
 
     def _entities(self, subject: str, value: Any) -> Any:
         if isinstance(value, list):
-            return [self._entities(subject, item) for item in cast("list[Any]", value)]
+            items = cast("list[Any]", value)  # type: ignore[redundant-cast]  # pyright knows no item
+            return [self._entities(subject, item) for item in items]
         return self._edited(subject, value) if isinstance(value, Edit) else value
 
     def _edited(self, subject: str, edit: Edit) -> Any:
