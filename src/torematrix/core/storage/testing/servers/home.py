@@ -53,6 +53,7 @@ class Home:
                 "docs/guides/test-servers.md."
             )
         place = parent or _place()
+        sweep(place)
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
         # Servers may run under another account, which has to pass through here.
         folder.chmod(0o711)
@@ -73,17 +74,26 @@ class Home:
         return self.folder / f"{name}.lock"
 
     def close(self) -> None:
-        """End every server in it, wait until they are gone, and remove the folder. Nothing, for who has joined."""
+        """End every server in it, wait until they are gone, and remove the folder. Nothing, for who has joined.
+
+        An interruption waits for that too: it takes a moment, and people press Ctrl-C twice.
+        """
         if not self._held:
             return
         pipe, lock = self._held
         self._held = ()
         os.close(pipe)
         deadline = time.monotonic() + _END
+        interrupted: KeyboardInterrupt | None = None
         while not _all_free(self._locks()) and time.monotonic() < deadline:
-            time.sleep(0.01)
+            try:
+                time.sleep(0.01)
+            except KeyboardInterrupt as error:
+                interrupted = error
         shutil.rmtree(self.folder, ignore_errors=True)
         os.close(lock)
+        if interrupted is not None:
+            raise interrupted
 
     def _locks(self) -> list[Path]:
         return [path for path in self.folder.glob("*.lock") if path.name != "owner.lock"]

@@ -18,7 +18,7 @@ from typing import Any
 
 from .errors import ServerError
 from .finding import MONGODB, STANDALONE, Address, Machine, find_mongodb, find_postgresql
-from .home import Home, locked, sweep
+from .home import Home, locked
 from .mongodb import MongoDBServer, check_deployment
 from .postgresql import PostgreSQLServer, create_databases
 
@@ -158,7 +158,6 @@ def _start_postgresql(home: Home, machine: Machine) -> dict[str, Any]:
     found = find_postgresql(machine)
     if isinstance(found, Address):
         return _given(found, create_databases(found.url))
-    sweep()
     server = PostgreSQLServer(home, Kind.POSTGRESQL, program=found).start()
     server.let_go()
     return _started(server, create_databases(server.url))
