@@ -155,7 +155,7 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--engine", choices=(*engines.NAMES, "all"), default="sqlite")
+    parser.add_argument("--engine", choices=(*engines.NAMES, "all"), default="all")
     parser.add_argument("--rounds", type=int, default=15, help="how often everything is measured (15)")
     parser.add_argument("--only", default="", help="operations, by name and separated by commas")
     parser.add_argument("--colour", choices=("sync", "async", "both"), default="both")

@@ -74,7 +74,7 @@ class Articles(_Kind):
     """The articles."""
 
     def search(self, text: str) -> list[Article]:
-        return self.repository.search(text, pagination=Pagination(1, 20)).items
+        return self.repository.search(text, pagination=CursorPagination(limit=20)).items
 
 
 class Candidate:

@@ -82,7 +82,7 @@ class Articles(_Kind):
     """The articles."""
 
     async def search(self, text: str) -> list[Article]:
-        return (await self.repository.search(text, pagination=Pagination(1, 20))).items
+        return (await self.repository.search(text, pagination=CursorPagination(limit=20))).items
 
 
 class Candidate:

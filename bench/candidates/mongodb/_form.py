@@ -29,7 +29,8 @@ _WHOLE: Final = 100_000
 
 encode: Final = msgspec.json.Encoder().encode
 decode: Final = msgspec.json.Decoder(tuple[str, str]).decode
-_moment: Final = dt.datetime.fromisoformat
+moment_of: Final = dt.datetime.fromisoformat
+"""A time, from how it is stored."""
 
 
 def text_of(moment: dt.datetime) -> str:
@@ -170,7 +171,7 @@ def created(item: Item, document: Document, moment: dt.datetime) -> Item:
 
 def updated(item: Item, created_at: str, moment: dt.datetime) -> Item:
     """The item as it is stored after an update, likewise."""
-    return _stored(item, item.id, _moment(created_at), moment)
+    return _stored(item, item.id, moment_of(created_at), moment)
 
 
 def _stored(item: Item, entity_id: str | None, created_at: dt.datetime, updated_at: dt.datetime) -> Item:
@@ -199,8 +200,8 @@ def item_of(document: Document) -> Item:
         document["active"],
         document["tags"],
         document["_id"],
-        _moment(document["created_at"]),
-        _moment(document["updated_at"]),
+        moment_of(document["created_at"]),
+        moment_of(document["updated_at"]),
     )
 
 

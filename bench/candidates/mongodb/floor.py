@@ -11,36 +11,52 @@ from contextlib import contextmanager
 from typing import Any
 
 import pymongo
-from entities import Fields, Item
+from entities import Article, Fields, Item
 from pymongo import MongoClient, WriteConcern
 from pymongo.client_session import ClientSession
 from pymongo.read_concern import ReadConcern
 
+from torematrix.core.storage.query.text import tokens
+
+from . import _articles as text
 from . import _form as form
 from ._form import Document
 
 
-class Items:
-    """The items."""
+class Base:
+    """Commands on the client's connections."""
 
-    def __init__(self, client: MongoClient[Document]) -> None:
+    def __init__(self, client: MongoClient[Document], name: str) -> None:
         self._client = client
         self._database = client.get_default_database()
         self._command: Any = self._database.command
         self._collection = self._database.get_collection(
-            "items", read_concern=ReadConcern("majority"), write_concern=WriteConcern("majority")
+            name, read_concern=ReadConcern("majority"), write_concern=WriteConcern("majority")
         )
+
+    def _write(self, command: Document, session: ClientSession | None = None) -> Document:
+        if session is None:
+            command["writeConcern"] = form.WRITE
+        return form.checked(self._command(command, session=session))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[ClientSession]:
+        options = form.TRANSACTION
+        with (
+            self._client.start_session(default_transaction_options=options) as session,
+            session.start_transaction(),
+        ):
+            yield session
+
+
+class Items(Base):
+    """The items."""
 
     def entity(self, fields: Fields) -> Item:
         return Item(**fields)
 
     def edited(self, fields: Fields, changes: Fields) -> Item:
         return Item(**{**fields, **changes})
-
-    def _write(self, command: Document, session: ClientSession | None = None) -> Document:
-        if session is None:
-            command["writeConcern"] = form.WRITE
-        return form.checked(self._command(command, session=session))
 
     def get(self, entity_id: str) -> Item | None:
         found = form.batch(self._command(form.get(entity_id)))
@@ -64,15 +80,6 @@ class Items:
 
     def delete_many(self, ids: list[str]) -> None:
         self._write(form.delete_many(ids))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[ClientSession]:
-        options = form.TRANSACTION
-        with (
-            self._client.start_session(default_transaction_options=options) as session,
-            session.start_transaction(),
-        ):
-            yield session
 
     def three(self, asked: tuple[Item, Item]) -> Item:
         new, edited = asked
@@ -135,6 +142,78 @@ class Items:
         return [form.updated(item, created[item.id], moment) for item in items]
 
 
+class Articles(Base):
+    """The articles, with their words."""
+
+    _gathered = 0
+
+    def entity(self, fields: Fields) -> Article:
+        return Article(**fields)
+
+    def edited(self, fields: Fields, changes: Fields) -> Article:
+        return Article(**{**fields, **changes})
+
+    def create(self, article: Article) -> Article:
+        moment, now = form.now()
+        document = text.new_document(article, now)
+        with self._transaction() as session:
+            self._write({"insert": "articles", "documents": [document]}, session)
+            self._write(text.part(1, *document["%w"]["l"]), session)
+        self._tend()
+        return text.created(article, document, moment)
+
+    def update(self, article: Article) -> Article:
+        moment, now = form.now()
+        words = text.words_of(article.title, article.body)
+        with self._transaction() as session:
+            found = self._write(text.replace(article, now, words), session)["value"]
+            if found is None:
+                raise KeyError(article.id)
+            (old, former), (new, latter) = found["%w"]["l"], words["l"]
+            if (old, former) != (new, latter):
+                self._write(text.part(0, new - old, latter - former), session)
+        self._tend()
+        return text.updated(article, found["created_at"], moment)
+
+    def bulk_create(self, articles: list[Article]) -> list[Article]:
+        moment, now = form.now()
+        documents = [text.new_document(article, now) for article in articles]
+        lengths = [document["%w"]["l"] for document in documents]
+        with self._transaction() as session:
+            self._collection.insert_many(documents, session=session)
+            sums = (sum(each[at] for each in lengths) for at in (0, 1))
+            self._write(text.part(len(documents), *sums), session)
+        self._tend()
+        return [
+            text.created(article, document, moment)
+            for article, document in zip(articles, documents, strict=True)
+        ]
+
+    def delete_many(self, ids: list[str]) -> None:
+        with self._transaction() as session:
+            found = form.batch(self._command(text.lengths_of(ids), session=session))
+            sums = (-sum(each["%w"]["l"][at] for each in found) for at in (0, 1))
+            self._write(text.delete_many(ids), session)
+            self._write(text.part(-len(found), *sums), session)
+        self._tend()
+
+    def _tend(self) -> None:
+        self._gathered += 1
+        if self._gathered < text.GATHERED:
+            return
+        self._gathered = 0
+        with self._transaction() as session:
+            for command in text.folded(form.batch(self._command(text.parts(), session=session))):
+                self._write(command, session)
+
+    def search(self, query: str) -> list[Article]:
+        words = list(dict.fromkeys(tokens(query)))
+        if not words:
+            return []
+        asked = text.page(self._command(text.statistics(words)), words)
+        return [] if asked is None else [text.article_of(each) for each in form.batch(self._command(asked))]
+
+
 class Candidate:
     """Everything by hand."""
 
@@ -142,8 +221,10 @@ class Candidate:
 
     def __init__(self, place: str) -> None:
         self.client: MongoClient[Document] = pymongo.MongoClient(place)
-        self.client.get_default_database().command(form.indexes())
-        self.items = self.items_class(self.client)
+        for command in (form.indexes(), *text.creations()):
+            self.client.get_default_database().command(command)
+        self.items = self.items_class(self.client, "items")
+        self.articles = Articles(self.client, "articles")
 
     def close(self) -> None:
         self.client.close()

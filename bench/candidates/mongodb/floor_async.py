@@ -6,36 +6,52 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from entities import Fields, Item
+from entities import Article, Fields, Item
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.read_concern import ReadConcern
 
+from torematrix.core.storage.query.text import tokens
+
+from . import _articles as text
 from . import _form as form
 from ._form import Document
 
 
-class Items:
-    """The items."""
+class Base:
+    """Commands on the client's connections."""
 
-    def __init__(self, client: AsyncMongoClient[Document]) -> None:
+    def __init__(self, client: AsyncMongoClient[Document], name: str) -> None:
         self._client = client
         self._database = client.get_default_database()
         self._command: Any = self._database.command
         self._collection = self._database.get_collection(
-            "items", read_concern=ReadConcern("majority"), write_concern=WriteConcern("majority")
+            name, read_concern=ReadConcern("majority"), write_concern=WriteConcern("majority")
         )
+
+    async def _write(self, command: Document, session: AsyncClientSession | None = None) -> Document:
+        if session is None:
+            command["writeConcern"] = form.WRITE
+        return form.checked(await self._command(command, session=session))
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncClientSession]:
+        options = form.TRANSACTION
+        async with (
+            self._client.start_session(default_transaction_options=options) as session,
+            await session.start_transaction(),
+        ):
+            yield session
+
+
+class Items(Base):
+    """The items."""
 
     def entity(self, fields: Fields) -> Item:
         return Item(**fields)
 
     def edited(self, fields: Fields, changes: Fields) -> Item:
         return Item(**{**fields, **changes})
-
-    async def _write(self, command: Document, session: AsyncClientSession | None = None) -> Document:
-        if session is None:
-            command["writeConcern"] = form.WRITE
-        return form.checked(await self._command(command, session=session))
 
     async def get(self, entity_id: str) -> Item | None:
         found = form.batch(await self._command(form.get(entity_id)))
@@ -59,15 +75,6 @@ class Items:
 
     async def delete_many(self, ids: list[str]) -> None:
         await self._write(form.delete_many(ids))
-
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[AsyncClientSession]:
-        options = form.TRANSACTION
-        async with (
-            self._client.start_session(default_transaction_options=options) as session,
-            await session.start_transaction(),
-        ):
-            yield session
 
     async def three(self, asked: tuple[Item, Item]) -> Item:
         new, edited = asked
@@ -130,6 +137,82 @@ class Items:
         return [form.updated(item, created[item.id], moment) for item in items]
 
 
+class Articles(Base):
+    """The articles, with their words."""
+
+    _gathered = 0
+
+    def entity(self, fields: Fields) -> Article:
+        return Article(**fields)
+
+    def edited(self, fields: Fields, changes: Fields) -> Article:
+        return Article(**{**fields, **changes})
+
+    async def create(self, article: Article) -> Article:
+        moment, now = form.now()
+        document = text.new_document(article, now)
+        async with self._transaction() as session:
+            await self._write({"insert": "articles", "documents": [document]}, session)
+            await self._write(text.part(1, *document["%w"]["l"]), session)
+        await self._tend()
+        return text.created(article, document, moment)
+
+    async def update(self, article: Article) -> Article:
+        moment, now = form.now()
+        words = text.words_of(article.title, article.body)
+        async with self._transaction() as session:
+            found = (await self._write(text.replace(article, now, words), session))["value"]
+            if found is None:
+                raise KeyError(article.id)
+            (old, former), (new, latter) = found["%w"]["l"], words["l"]
+            if (old, former) != (new, latter):
+                await self._write(text.part(0, new - old, latter - former), session)
+        await self._tend()
+        return text.updated(article, found["created_at"], moment)
+
+    async def bulk_create(self, articles: list[Article]) -> list[Article]:
+        moment, now = form.now()
+        documents = [text.new_document(article, now) for article in articles]
+        lengths = [document["%w"]["l"] for document in documents]
+        async with self._transaction() as session:
+            await self._collection.insert_many(documents, session=session)
+            sums = (sum(each[at] for each in lengths) for at in (0, 1))
+            await self._write(text.part(len(documents), *sums), session)
+        await self._tend()
+        return [
+            text.created(article, document, moment)
+            for article, document in zip(articles, documents, strict=True)
+        ]
+
+    async def delete_many(self, ids: list[str]) -> None:
+        async with self._transaction() as session:
+            found = form.batch(await self._command(text.lengths_of(ids), session=session))
+            sums = (-sum(each["%w"]["l"][at] for each in found) for at in (0, 1))
+            await self._write(text.delete_many(ids), session)
+            await self._write(text.part(-len(found), *sums), session)
+        await self._tend()
+
+    async def _tend(self) -> None:
+        self._gathered += 1
+        if self._gathered < text.GATHERED:
+            return
+        self._gathered = 0
+        async with self._transaction() as session:
+            for command in text.folded(form.batch(await self._command(text.parts(), session=session))):
+                await self._write(command, session)
+
+    async def search(self, query: str) -> list[Article]:
+        words = list(dict.fromkeys(tokens(query)))
+        if not words:
+            return []
+        asked = text.page(await self._command(text.statistics(words)), words)
+        return (
+            []
+            if asked is None
+            else [text.article_of(each) for each in form.batch(await self._command(asked))]
+        )
+
+
 class Candidate:
     """Everything by hand."""
 
@@ -137,12 +220,14 @@ class Candidate:
 
     def __init__(self, client: AsyncMongoClient[Document]) -> None:
         self.client = client
-        self.items = self.items_class(client)
+        self.items = self.items_class(client, "items")
+        self.articles = Articles(client, "articles")
 
     @classmethod
     async def open(cls, place: str) -> Candidate:
         client: AsyncMongoClient[Document] = AsyncMongoClient(place)
-        await client.get_default_database().command(form.indexes())
+        for command in (form.indexes(), *text.creations()):
+            await client.get_default_database().command(command)
         return cls(client)
 
     async def close(self) -> None:

@@ -57,3 +57,7 @@ class Candidate(floor.Candidate):
     """Everything by hand, with helpers."""
 
     items_class = Items
+
+    def __init__(self, place: str) -> None:
+        super().__init__(place)
+        del self.articles  # searches are commands, for which there is no helper

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from entities import Item
+from pymongo import AsyncMongoClient
 
 from . import _form as form
 from . import floor_async
+from ._form import Document
 from .helpers import TIME
 
 
@@ -55,3 +57,7 @@ class Candidate(floor_async.Candidate):
     """Everything by hand, with helpers."""
 
     items_class = Items
+
+    def __init__(self, client: AsyncMongoClient[Document]) -> None:
+        super().__init__(client)
+        del self.articles  # searches are commands, for which there is no helper
