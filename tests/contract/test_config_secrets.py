@@ -108,7 +108,12 @@ def opened(config: Any) -> None:
     """Some mistakes are found by the client library alone, or by the server that is not there."""
     assert CANARY not in repr(config)
     assert isinstance(config, PostgreSQLConfig | MongoDBConfig)
-    with Storage(msgspec.structs.replace(config, connect_timeout=1)) as storage:
+    soon = {
+        name: 1.0
+        for name in config.__struct_fields__
+        if name in ("connect_timeout", "pool_timeout", "operation_timeout")
+    }
+    with Storage(msgspec.structs.replace(config, **soon)) as storage:
         storage.health()
 
 
