@@ -24,13 +24,10 @@ from ...query.search import Clause, Term, Word
 from .names import ID, WORDS
 from .words import SearchIndex, count_key, phrase_text
 
-__all__ = ["SCORE", "SUMS", "Ranking"]
+__all__ = ["SCORE", "Ranking"]
 
 Filter: TypeAlias = dict[str, Any]
 Stage: TypeAlias = dict[str, Any]
-
-SUMS: Final = -1
-"""The ``_id`` of the sums, among the numbers of words."""
 
 SCORE: Final = "%s"
 """Where a document found has its score."""
@@ -61,23 +58,23 @@ class Ranking:
     # Statistics ------------------------------------------------------------------------------------------------
 
     def counting(self, number: int) -> list[Stage]:
-        """The stages that count the documents with a scored word, the word of that number; it is the ``_id``."""
+        """The stages that count the documents with a scored word, the word of that number."""
         word = self.query.words[number]
         return [
             {"$match": {"$and": [_looked_up([word]), *self._tests(word)]}},
-            {"$group": {"_id": number, "n": {"$sum": 1}}},
+            {"$count": "n"},
         ]
 
     def kept(self) -> list[Stage]:
         """The stages that add up what is kept of the sums: N, S, and of how many parts they were made."""
         parts = {"n": {"$sum": "$n"}, "length": {"$sum": self._weighted("l")}, "parts": {"$sum": 1}}
-        return [{"$group": {"_id": SUMS, **parts}}]
+        return [{"$group": {"_id": None, **parts}}]
 
     def added_up(self) -> list[Stage]:
         """The stages that make N and S from all documents."""
         # The condition has an index serve it that holds all that is asked for; it holds everywhere.
         stages: list[Stage] = [{"$match": {f"{WORDS}.d": {"$gte": 0}}}] if self._everywhere else []
-        return [*stages, {"$group": {"_id": SUMS, "n": {"$sum": 1}, "length": {"$sum": self._length()}}}]
+        return [*stages, {"$group": {"_id": None, "n": {"$sum": 1}, "length": {"$sum": self._length()}}}]
 
     def weighted_length(self, lengths: Sequence[int]) -> int:
         """The weighted length of these lengths of all fields, if there are any."""

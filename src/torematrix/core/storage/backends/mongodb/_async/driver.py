@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, ClassVar
@@ -44,7 +45,7 @@ from ..names import ID
 from ..plan import CollectionPlan
 from ..statements import count_command, count_pipeline, find_command, scan_command
 from ..words import NOTHING
-from . import ensure, search, texts
+from . import admin, ensure, search, texts
 from .server import AsyncServer
 from .session import AsyncFinish, AsyncMongoSession
 from .totals import TOTALS, AsyncSums
@@ -156,6 +157,8 @@ class AsyncMongoDriver(AsyncDriver):
                 return await self._RUN[type(operation)](self, operation, None)
             return await self._finish(self._RUN[type(operation)](self, operation, own), own.interrupt)
         except (PyMongoError, BSONError) as error:
+            if own is not None:
+                own.broken = error
             raise self.server.failed(
                 error, type(operation).__name__.lower(), operation.collection.name
             ) from error
@@ -234,24 +237,23 @@ class AsyncMongoDriver(AsyncDriver):
 
     @override
     async def collections(self) -> dict[str, dict[str, Any]]:
-        try:
+        with self._translating("collections"):
             return await ensure.stored_schemas(self.server)
-        except PyMongoError as error:
-            raise self.server.failed(error, "collections", None) from error
 
     @override
     async def health(self) -> dict[str, Any]:
-        server = self.server
-        try:
-            await server.admin({"ping": 1})
-        except PyMongoError as error:
-            raise server.failed(error, "health", None) from error
-        return {
-            "backend": self.backend,
-            "ok": True,
-            "version": server.version,
-            "deployment": "replica set" if server.transactions else "standalone",
-        }
+        with self._translating("health"):
+            return await admin.health(self.server)
+
+    @override
+    async def check(self) -> list[str]:
+        with self._translating("check"):
+            return await admin.check(self.server)
+
+    @override
+    async def vacuum(self, full: bool) -> dict[str, Any]:
+        with self._translating("vacuum"):
+            return await admin.vacuum(self.server, full=full)
 
     @override
     async def backup(self, path: Path, progress: Progress | None) -> dict[str, Any]:
@@ -259,7 +261,15 @@ class AsyncMongoDriver(AsyncDriver):
 
     @override
     async def statistics(self) -> dict[str, Any]:
-        return {"collections": {}}
+        with self._translating("statistics"):
+            return await admin.statistics(self.server)
+
+    @contextlib.contextmanager
+    def _translating(self, operation: str) -> Generator[None]:
+        try:
+            yield
+        except (PyMongoError, BSONError) as error:
+            raise self.server.failed(error, operation, None) from error
 
     @override
     def translate(self, error: BaseException) -> StorageError | None:

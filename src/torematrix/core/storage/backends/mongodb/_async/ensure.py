@@ -18,6 +18,7 @@ from ....model.kinds import Canonical
 from ....query.operations import Collection
 from ..errors import duplicate_of
 from ..names import ID, META, stored_key
+from ..options import journal
 from ..plan import CollectionPlan, IndexDefinition
 from .server import AsyncServer
 
@@ -114,9 +115,14 @@ async def ensure(server: AsyncServer, collection: Collection) -> CollectionPlan:
         await _make(server, name)
     else:
         await _extend(server, plan, evolution)
-    for spec in evolution.indexes:
-        if not spec.substring:
-            await _create_indexes(server, plan, spec.name, plan.indexes[spec.name])
+    wanted = {spec.name: plan.indexes[spec.name] for spec in evolution.indexes if not spec.substring}
+    if evolution.created:
+        definitions = [definition for each in wanted.values() for definition in each]
+        if definitions:
+            await server.command({"createIndexes": name, "indexes": definitions})
+    else:
+        for index, definitions in wanted.items():
+            await _index_existing(server, plan, index, definitions)
     await _put(server, _COLLECTION + name, evolution.description)
     return plan
 
@@ -157,16 +163,19 @@ async def _extend(server: AsyncServer, plan: CollectionPlan, evolution: Evolutio
             backend="mongodb",
             collection=plan.collection,
         )
-    await server.database[plan.collection].update_many({}, {"$set": plan.form.changes(values)})
+    update = {"q": {}, "u": {"$set": plan.form.changes(values)}, "multi": True}
+    await server.slow(
+        {"update": plan.collection, "updates": [update], "writeConcern": journal(server.config)}
+    )
 
 
-async def _create_indexes(
+async def _index_existing(
     server: AsyncServer, plan: CollectionPlan, name: str, definitions: list[IndexDefinition]
 ) -> None:
     if not definitions:
         return
     try:
-        await server.database.command({"createIndexes": plan.collection, "indexes": definitions})
+        await server.slow({"createIndexes": plan.collection, "indexes": definitions})
     except PyMongoError as error:
         if duplicate_of(error) is None:
             raise

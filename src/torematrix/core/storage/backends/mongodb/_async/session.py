@@ -47,6 +47,7 @@ class AsyncMongoSession(AsyncSession):
     Attributes:
         sums: keeps the sums of searchable collections.
         pending: what this transaction adds to them; stored when it commits.
+        broken: the server's error in it: any of them has ended the transaction there.
         session: PyMongo's session.
     """
 
@@ -54,6 +55,7 @@ class AsyncMongoSession(AsyncSession):
         self.server = server
         self.sums = sums
         self.pending: dict[TextIndexes, Totals] = {}
+        self.broken: BaseException | None = None
         self.session: Any = server.client.start_session()
         self._finish = finish
         self._marks: list[tuple[str, int, dict[TextIndexes, Totals]]] = []
@@ -158,6 +160,13 @@ class AsyncMongoSession(AsyncSession):
     @override
     async def commit(self) -> None:
         self._check_open()
+        if self.broken is not None:
+            await self.rollback()
+            raise TransactionError(
+                "the transaction was rolled back: an operation in it had failed",
+                backend="mongodb",
+                operation="transaction",
+            ) from self.broken
         try:
             if self.pending:
                 await self._finish(self.sums.note(self.session, self.pending), self.interrupt)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Generator
 from contextlib import closing
 from pathlib import Path
@@ -45,7 +46,7 @@ from ..names import ID
 from ..plan import CollectionPlan
 from ..statements import count_command, count_pipeline, find_command, scan_command
 from ..words import NOTHING
-from . import ensure, search, texts
+from . import admin, ensure, search, texts
 from .server import Server
 from .session import Finish, MongoSession
 from .totals import TOTALS, Sums
@@ -155,6 +156,8 @@ class MongoDriver(Driver):
                 return self._RUN[type(operation)](self, operation, None)
             return self._finish(self._RUN[type(operation)](self, operation, own), own.interrupt)
         except (PyMongoError, BSONError) as error:
+            if own is not None:
+                own.broken = error
             raise self.server.failed(
                 error, type(operation).__name__.lower(), operation.collection.name
             ) from error
@@ -233,24 +236,23 @@ class MongoDriver(Driver):
 
     @override
     def collections(self) -> dict[str, dict[str, Any]]:
-        try:
+        with self._translating("collections"):
             return ensure.stored_schemas(self.server)
-        except PyMongoError as error:
-            raise self.server.failed(error, "collections", None) from error
 
     @override
     def health(self) -> dict[str, Any]:
-        server = self.server
-        try:
-            server.admin({"ping": 1})
-        except PyMongoError as error:
-            raise server.failed(error, "health", None) from error
-        return {
-            "backend": self.backend,
-            "ok": True,
-            "version": server.version,
-            "deployment": "replica set" if server.transactions else "standalone",
-        }
+        with self._translating("health"):
+            return admin.health(self.server)
+
+    @override
+    def check(self) -> list[str]:
+        with self._translating("check"):
+            return admin.check(self.server)
+
+    @override
+    def vacuum(self, full: bool) -> dict[str, Any]:
+        with self._translating("vacuum"):
+            return admin.vacuum(self.server, full=full)
 
     @override
     def backup(self, path: Path, progress: Progress | None) -> dict[str, Any]:
@@ -258,7 +260,15 @@ class MongoDriver(Driver):
 
     @override
     def statistics(self) -> dict[str, Any]:
-        return {"collections": {}}
+        with self._translating("statistics"):
+            return admin.statistics(self.server)
+
+    @contextlib.contextmanager
+    def _translating(self, operation: str) -> Generator[None]:
+        try:
+            yield
+        except (PyMongoError, BSONError) as error:
+            raise self.server.failed(error, operation, None) from error
 
     @override
     def translate(self, error: BaseException) -> StorageError | None:

@@ -19,6 +19,7 @@ from ....model.kinds import Canonical
 from ....query.operations import Collection
 from ..errors import duplicate_of
 from ..names import ID, META, stored_key
+from ..options import journal
 from ..plan import CollectionPlan, IndexDefinition
 from .server import Server
 
@@ -114,9 +115,14 @@ def ensure(server: Server, collection: Collection) -> CollectionPlan:
         _make(server, name)
     else:
         _extend(server, plan, evolution)
-    for spec in evolution.indexes:
-        if not spec.substring:
-            _create_indexes(server, plan, spec.name, plan.indexes[spec.name])
+    wanted = {spec.name: plan.indexes[spec.name] for spec in evolution.indexes if not spec.substring}
+    if evolution.created:
+        definitions = [definition for each in wanted.values() for definition in each]
+        if definitions:
+            server.command({"createIndexes": name, "indexes": definitions})
+    else:
+        for index, definitions in wanted.items():
+            _index_existing(server, plan, index, definitions)
     _put(server, _COLLECTION + name, evolution.description)
     return plan
 
@@ -157,16 +163,17 @@ def _extend(server: Server, plan: CollectionPlan, evolution: Evolution) -> None:
             backend="mongodb",
             collection=plan.collection,
         )
-    server.database[plan.collection].update_many({}, {"$set": plan.form.changes(values)})
+    update = {"q": {}, "u": {"$set": plan.form.changes(values)}, "multi": True}
+    server.slow({"update": plan.collection, "updates": [update], "writeConcern": journal(server.config)})
 
 
-def _create_indexes(
+def _index_existing(
     server: Server, plan: CollectionPlan, name: str, definitions: list[IndexDefinition]
 ) -> None:
     if not definitions:
         return
     try:
-        server.database.command({"createIndexes": plan.collection, "indexes": definitions})
+        server.slow({"createIndexes": plan.collection, "indexes": definitions})
     except PyMongoError as error:
         if duplicate_of(error) is None:
             raise

@@ -75,6 +75,15 @@ class Server:
         reply: Reply = bson.decode(raw.raw, READING)
         return reply
 
+    def slow(self, command: Reply) -> Reply:
+        """The reply to a command of maintenance, which takes as long as the data make it."""
+        options = {**client_options(self.config), "socketTimeoutMS": None}
+        # A client of its own: on the others a connection that is silent for operation_timeout counts as dead.
+        with MongoClient(self.config.connection, connect=False, **options) as client:
+            raw: Any = client[self.config.database].command(command, codec_options=RAW)
+        reply: Reply = bson.decode(raw.raw, READING)
+        return reply
+
     def read(self, command: Reply, session: Any = None) -> Reply:
         """The reply to a command that reads; once more where the connection was lost."""
         if session is not None and session.in_transaction:

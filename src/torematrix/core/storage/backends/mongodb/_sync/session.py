@@ -48,6 +48,7 @@ class MongoSession(Session):
     Attributes:
         sums: keeps the sums of searchable collections.
         pending: what this transaction adds to them; stored when it commits.
+        broken: the server's error in it: any of them has ended the transaction there.
         session: PyMongo's session.
     """
 
@@ -55,6 +56,7 @@ class MongoSession(Session):
         self.server = server
         self.sums = sums
         self.pending: dict[TextIndexes, Totals] = {}
+        self.broken: BaseException | None = None
         self.session: Any = server.client.start_session()
         self._finish = finish
         self._marks: list[tuple[str, int, dict[TextIndexes, Totals]]] = []
@@ -157,6 +159,13 @@ class MongoSession(Session):
     @override
     def commit(self) -> None:
         self._check_open()
+        if self.broken is not None:
+            self.rollback()
+            raise TransactionError(
+                "the transaction was rolled back: an operation in it had failed",
+                backend="mongodb",
+                operation="transaction",
+            ) from self.broken
         try:
             if self.pending:
                 self._finish(self.sums.note(self.session, self.pending), self.interrupt)
