@@ -645,26 +645,19 @@ def test_writers_do_not_wait_for_one_another(driver):
     barrier = threading.Barrier(2)
 
     def write(number):
-        try:
-            for round_ in range(10):
-                session = driver.begin(TransactionOptions())
-                barrier.wait(30)  # both have their snapshots
-                rows = [
-                    store.row(Page(f"{number} {round_} {n}", "a b", f"c w{n}")) for n in range(round_ * 3 + 1)
-                ]
-                driver.run(Insert(store.real.collection, tuple(rows)), session)
-                barrier.wait(30)  # both have written, neither has committed
-                session.commit()
-        except BaseException as error:
-            failed.append(error)
-            barrier.abort()
+        for round_ in range(10):
+            session = driver.begin(TransactionOptions())
+            barrier.wait(30)  # both have their snapshots
+            rows = [
+                store.row(Page(f"{number} {round_} {n}", "a b", f"c w{n}")) for n in range(round_ * 3 + 1)
+            ]
+            driver.run(Insert(store.real.collection, tuple(rows)), session)
+            barrier.wait(30)  # both have written, neither has committed
+            session.commit()
 
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert failed == []
+    with ThreadPoolExecutor(2) as threads:
+        for done in [threads.submit(write, number) for number in range(2)]:
+            done.result(60)
     for number in range(2):
         for round_ in range(10):
             rows = [

@@ -14,6 +14,7 @@ import psycopg
 
 from ....errors import ConfigurationError, ConflictError, UnsupportedError
 from ....model.codec import Row
+from ....query.conditions import TRUE
 from ....query.operations import Ranked, Search, SearchStatistics
 from ....query.relevance import average_length, word_factor
 from ..compile import Sql
@@ -47,6 +48,8 @@ _BATCH: Final = 2_000
 """So many documents are held in memory at a time, and removed by one statement."""
 _CHUNK: Final = 1 << 18
 """Characters handed to COPY at a time."""
+_RARE: Final = 500
+"""Up to so many occurrences of words, any plan is as good as another, and planning takes longer than running."""
 _CROWDED: Final = 300
 """Above so many rows of totals, which every search adds up, they are folded."""
 
@@ -194,8 +197,9 @@ async def run(connection: AsyncLink, operation: Search) -> Ranked:
         if operation.query.is_empty:
             return Ranked([], 0 if operation.with_total else None, statistics)
         statement, parameters = asked.page(_weighing(statistics), Sql())
-        # Never prepared: a plan depends on how frequent the words are.
-        await connection.kept.execute(statement, parameters, prepare=False)  # type: ignore[call-overload]
+        # Not prepared, unless all words are rare: a plan depends on how frequent they are.
+        prepare = None if sum(statistics.frequencies) <= _RARE and operation.condition is TRUE else False
+        await connection.kept.execute(statement, parameters, prepare=prepare)  # type: ignore[call-overload]
         found = await connection.kept.fetchall()
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
         raise _outdated(plan) from error
@@ -296,7 +300,7 @@ async def _present(connection: AsyncLink, plan: TablePlan) -> set[str]:
     """The derived tables that are there."""
     rows = await fetch(
         connection,
-        "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace "
+        "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = quote_ident(current_schema())::regnamespace "
         "AND starts_with(relname::text, $1)",
         (derived_prefix(plan.collection),),
     )
