@@ -297,8 +297,8 @@ def _present(connection: Link, plan: TablePlan) -> set[str]:
     """The derived tables that are there."""
     rows = fetch(
         connection,
-        "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = quote_ident(current_schema())::regnamespace "
-        "AND starts_with(relname::text, $1)",
+        "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND starts_with(relname::text, $1) "
+        "AND relnamespace = quote_ident(current_schema())::regnamespace",
         (derived_prefix(plan.collection),),
     )
     return {name for (name,) in rows}
