@@ -14,7 +14,7 @@ from ....query.operations import Ranked, Search, SearchStatistics
 from ..documents import Document
 from ..names import ID
 from ..plan import CollectionPlan
-from ..ranking import SCORE, SUMS, Ranking
+from ..ranking import SCORE, Ranking
 from ..texts import TextIndexes
 from ..words import NOTHING, SearchIndex, Totals
 from .server import Server
@@ -86,39 +86,44 @@ def _statistics(
     sums: Sums, moment: _Moment, plan: CollectionPlan, ranking: Ranking, pending: Totals
 ) -> SearchStatistics:
     """What the scores depend on, as it is now."""
-    texts = _texts(plan)
     first, *others = _statistics_commands(plan, ranking, kept=sums.server.transactions)
-    found = {each["_id"]: each for each in moment.few(first)}
-    if SUMS not in found and sums.server.transactions:
-        scan = {"aggregate": plan.collection, "pipeline": ranking.added_up()}
-        found |= {each["_id"]: each for each in moment.few(scan)}
-    for command in others:
-        found |= {each["_id"]: each for each in moment.few(command)}
+    found = moment.few(first)
+    if not found and sums.server.transactions:
+        # Nobody but the library writes there; should the sums be gone, they are in the documents.
+        found = moment.few(_statistics_commands(plan, ranking, kept=False)[0])
     documents, length = 0, 0
-    if SUMS in found:
-        documents, length = int(found[SUMS]["n"]), int(found[SUMS]["length"])
-        sums.found(texts, found[SUMS].get("parts", 0))
-    counts = tuple(int(found[at]["n"]) if at in found else 0 for at in range(len(ranking.query.words)))
+    if found:
+        documents, length = int(found[0]["n"]), int(found[0]["length"])
+        sums.found(_texts(plan), found[0].get("parts", 0))
+    counted: Document = found[0] if found else {}
+    for command in others:
+        for each in moment.few(command):
+            counted |= each
+    counts = (counted.get(f"w{number}") for number in range(len(ranking.query.words)))
     return SearchStatistics(
-        documents + pending.documents, length + ranking.weighted_length(pending.lengths), counts
+        documents + pending.documents,
+        length + ranking.weighted_length(pending.lengths),
+        tuple(int(count[0]["n"]) if count else 0 for count in counts),
     )
 
 
 def _statistics_commands(plan: CollectionPlan, ranking: Ranking, *, kept: bool) -> list[Command]:
-    """The commands for the sums and the counts of words; each result has for ``_id`` SUMS, or the word's number."""
-    counts = [ranking.counting(number) for number in range(len(ranking.query.words))]
+    """The commands for the sums and the counts of words, each of which gives one document, or none of no documents.
+
+    The first one gives ``n`` and ``length``, where the sums are kept ``parts`` too; word number 3 is counted in ``w3``.
+    """
     if kept:
-        first = {"aggregate": TOTALS, "pipeline": [{"$match": selecting(_texts(plan))}, *ranking.kept()]}
+        sums = {"aggregate": TOTALS, "pipeline": [{"$match": selecting(_texts(plan))}, *ranking.kept()]}
     else:
-        first = {"aggregate": plan.collection, "pipeline": ranking.added_up()}
-    commands: list[Command] = [first]
-    for at in range(0, len(counts), _COUNTS):
-        several = counts[at : at + _COUNTS]
-        if at:
-            commands.append({"aggregate": plan.collection, "pipeline": several.pop(0)})
-        commands[-1]["pipeline"] += [
-            {"$unionWith": {"coll": plan.collection, "pipeline": stages}} for stages in several
-        ]
+        sums = {"aggregate": plan.collection, "pipeline": ranking.added_up()}
+    commands: list[Command] = [sums]
+    for number in range(len(ranking.query.words)):
+        if number and not number % _COUNTS:
+            one = [{"$limit": 1}, {"$project": {ID: 1}}]
+            commands.append({"aggregate": plan.collection, "pipeline": one})
+        # $unionWith would say it better, and is refused in transactions.
+        counting = {"from": plan.collection, "pipeline": ranking.counting(number), "as": f"w{number}"}
+        commands[-1]["pipeline"].append({"$lookup": counting})
     return commands
 
 
