@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import io
+import logging
 import os
 import signal
 import sys
@@ -126,6 +127,8 @@ def run() -> None:
         signal.signal(
             signal.SIGTERM, _stop
         )  # ends as Ctrl-C does: transactions undone, unfinished files removed
+    # What a client library has to say to programmers is no part of the output; its errors come as exceptions.
+    logging.getLogger().addHandler(logging.NullHandler())
     for name in ("stdout", "stderr"):
         setattr(sys, name, _steady(getattr(sys, name)))
     app(prog_name=NAME)

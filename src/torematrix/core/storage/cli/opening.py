@@ -12,7 +12,7 @@ import msgspec
 from ..errors import ConfigurationError
 from ..face._sync.repository import StorageRepository
 from ..face._sync.storage import Storage
-from ..face.registry import backend_named
+from ..face.registry import backend_named, names
 from ..face.sources import config_from, config_from_url
 from ..model.markers import Index, Unique
 from .outcome import CommandError, ExitCode
@@ -53,16 +53,16 @@ class Stored(msgspec.Struct, frozen=True):
         return None
 
 
-def config_of(url: str) -> Any:
+def config_of(url: str, option: str = "--storage") -> Any:
     """The configuration a URL, or the path of a SQLite file, stands for."""
     try:
-        if "://" in url:
+        if "://" in url or url.partition(":")[0] in names():  # else the path of a file would hold a password
             return config_from_url(url, {})
         return config_from(backend_named("sqlite"), {"database_path": url})
     except ConfigurationError as error:
         # A missing client library is no mistake in the URL.
         code = ExitCode.FAILED if isinstance(error.__cause__, ImportError) else ExitCode.USAGE
-        raise CommandError(f"--storage: {error}", code) from error
+        raise CommandError(f"{option}: {error}", code) from error
 
 
 def database_path(config: Any) -> Path | None:

@@ -30,7 +30,8 @@ StorageUrl = Annotated[
         "--storage",
         envvar=URL_VARIABLE,
         metavar="URL",
-        help="The database: sqlite:///relative.db, sqlite:////absolute.db, memory://, or the path of a SQLite file.",
+        help="The database: sqlite:///relative.db, sqlite:////absolute.db, postgresql://user@host/database, "
+        "mongodb://host/database, memory://, or the path of a SQLite file.",
     ),
 ]
 CollectionName = Annotated[

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from ...capability import Capabilities, Support
 from ...face.registry import backend_named, loaded
-from ..opening import config_of, opened
+from ..opening import config_of, database_path, opened
 from ..options import DEFAULT_URL, AsJson, StorageUrl
 from ..outcome import CommandError, ExitCode
 from ..progress import bar
@@ -130,7 +130,9 @@ def restore(
     backup_file: Annotated[
         Path, typer.Argument(metavar="BACKUP", help="A file that backup made, with its manifest.")
     ],
-    database: Annotated[Path, typer.Argument(metavar="DATABASE", help="The SQLite file to make.")],
+    database: Annotated[
+        str, typer.Argument(metavar="DATABASE", help="The SQLite file to make, by its path or URL.")
+    ],
     replace: Annotated[
         bool, typer.Option("--replace", help="Take the place of a database that is there.")
     ] = False,
@@ -140,16 +142,21 @@ def restore(
 
     The backup is compared with its manifest first. What fails leaves everything as it was.
     """
-    if database.exists() and not replace:
+    path = database_path(config_of(database, "DATABASE"))
+    if path is None:
         raise CommandError(
-            f"there is a database {str(database)!r}: restore to another path, or give --replace"
+            "only a database of SQLite in a file is restored from a backup: a server has programs of its own for that, "
+            "pg_restore or mongorestore",
+            ExitCode.USAGE,
         )
+    if path.exists() and not replace:
+        raise CommandError(f"there is a database {str(path)!r}: restore to another path, or give --replace")
     run = loaded("torematrix.core.storage.backends.sqlite.admin:restore", backend_named("sqlite"))
-    manifest: dict[str, Any] = run(backup_file, database, replace=replace)
+    manifest: dict[str, Any] = run(backup_file, path, replace=replace)
     if as_json:
-        print_json({"database": str(database), "manifest": manifest})
+        print_json({"database": str(path), "manifest": manifest})
     else:
-        _show_manifest(f"restored to {database}", manifest)
+        _show_manifest(f"restored to {path}", manifest)
 
 
 def _show_manifest(done: str, manifest: dict[str, Any]) -> None:
@@ -190,7 +197,7 @@ def check(storage: StorageUrl = DEFAULT_URL, as_json: AsJson = False) -> None:
 def vacuum(
     storage: StorageUrl = DEFAULT_URL,
     full: Annotated[
-        bool, typer.Option("--full", help="Write the whole file anew, which needs as much space again.")
+        bool, typer.Option("--full", help="Write everything anew, which needs as much space again.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
