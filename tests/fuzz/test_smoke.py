@@ -68,5 +68,7 @@ def test_a_planted_fault_is_found_and_shrunk(engines: dict[str, Engine], name: s
         found = next(differences)
         label = found.label
         smallest = shrunk(found, lambda program: comparison.run_on(program, label), tries=300)
+    with Comparison([engines[FAULTS[name].engine]]) as sound:
+        assert sound.run_on(smallest.program, label) is None
     assert len(list(calls_of(smallest.program.steps))) <= 3
     assert sum(map(len, smallest.program.held.values())) <= 4

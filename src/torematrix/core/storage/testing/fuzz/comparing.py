@@ -15,7 +15,7 @@ from ._async.player import Arguments
 from .clock import Clock
 from .engines import REFERENCE, Engine, OpenEngine
 from .outcomes import Failure, Outcome, same
-from .steps import Call, Program, Scope, Step
+from .steps import Call, Program, Scope, Step, calls_of
 
 __all__ = ["Comparison", "Difference"]
 
@@ -100,7 +100,7 @@ class Comparison:
     def run(self, program: Program) -> list[Difference]:
         """Run the program on the reference and on each engine, in the form and colour that its number chooses."""
         expected, arguments = self._expected(program)
-        self._count(expected)
+        self._count(program, expected)
         differences: list[Difference] = []
         for engine in self._engines:
             if engine.engine.single and not program.single:
@@ -178,11 +178,15 @@ class Comparison:
             return Difference(program, label, more.place, more.kind, _NOTHING, more.value)
         return None
 
-    def _count(self, outcomes: list[Outcome]) -> None:
+    def _count(self, program: Program, outcomes: list[Outcome]) -> None:
         counts = self.counts
         for outcome in outcomes:
             if outcome.place[0].isdigit():
-                counts[f"{outcome.kind}: {_sort_of(outcome.value)}"] += 1
+                nested = outcome.kind == "transaction" and "." in outcome.place
+                counts[f"{'nested ' * nested}{outcome.kind}: {_sort_of(outcome.value)}"] += 1
+        for step in calls_of(program.steps):
+            for operator in _operators(step):
+                counts[f"operators: {operator}"] += 1
 
 
 def _sort_of(value: Any) -> str:

@@ -33,38 +33,53 @@ def shrunk(
     """
     left = tries
     smaller = True
-    while smaller and left > 0:
+    while smaller:
         smaller = False
-        for candidate in _candidates(difference.program):
-            if left <= 0:
-                break
-            left -= 1
-            found = run(candidate)
-            if found is not None and found.kind == difference.kind:
-                difference, smaller = found, True
-                break
+        for candidates in _PASSES:
+            again = True
+            while again:
+                again = False
+                for candidate in candidates(difference.program):
+                    if left <= 0:
+                        return difference
+                    left -= 1
+                    found = run(candidate)
+                    if found is not None and found.kind == difference.kind:
+                        difference, smaller, again = found, True, True
+                        break
     return difference
 
 
-def _candidates(program: Program) -> Iterator[Program]:
-    """Programs that are smaller by something, the largest parts first."""
-    replace = msgspec.structs.replace
+def _fewer_steps(program: Program) -> Iterator[Program]:
     for steps in _fewer(program.steps):
-        yield replace(program, steps=tuple(steps))
-    for name, entities in program.held.items():
-        for fewer in _fewer(entities):
-            yield replace(program, held={**program.held, name: list(fewer)})
+        yield msgspec.structs.replace(program, steps=tuple(steps))
+
+
+def _fewer_entities(program: Program) -> Iterator[Program]:
     named = {step.subject for step in _flat(program.steps) if not isinstance(step, Scope)}
-    for name in program.held:
+    for name, entities in program.held.items():
         if name not in named:
-            yield replace(program, held={key: held for key, held in program.held.items() if key != name})
+            held = {key: others for key, others in program.held.items() if key != name}
+            yield msgspec.structs.replace(program, held=held)
+        for fewer in _fewer(entities):
+            yield msgspec.structs.replace(program, held={**program.held, name: list(fewer)})
+
+
+def _plainer_steps(program: Program) -> Iterator[Program]:
     for steps in _simpler_steps(program.steps):
-        yield replace(program, steps=steps)
+        yield msgspec.structs.replace(program, steps=steps)
+
+
+def _plainer_entities(program: Program) -> Iterator[Program]:
     for name, entities in program.held.items():
         for at, entity in enumerate(entities):
             for plainer in _plainer(SCHEMAS[name], entity):
                 changed = [*entities[:at], plainer, *entities[at + 1 :]]
-                yield replace(program, held={**program.held, name: changed})
+                yield msgspec.structs.replace(program, held={**program.held, name: changed})
+
+
+_PASSES: Final = (_fewer_steps, _fewer_entities, _plainer_steps, _plainer_entities)
+"""What is tried, the largest parts first; each as often as it helps, and all again until nothing does."""
 
 
 def _flat(steps: Sequence[Step]) -> Iterator[Step]:
@@ -140,16 +155,17 @@ def _simpler_value(schema: Schema, name: str, value: Any) -> Iterator[Any]:
 
 
 def _plainer(schema: Schema, entity: Any) -> Iterator[Any]:
-    """The entity with one value less."""
+    """The entity with fewer of its values."""
     if schema.freeform:
-        for key in entity:
-            if key != "id":
-                yield {name: value for name, value in entity.items() if name != key}
+        for kept in _fewer([key for key in entity if key != "id"]):
+            yield {name: value for name, value in entity.items() if name == "id" or name in kept}
         return
     plain = schema.entity_class()
-    for field in schema.fields:
-        name = field.name
-        if name != "id" and getattr(entity, name) != getattr(plain, name):
-            changed = copy.copy(entity)
-            setattr(changed, name, getattr(plain, name))
-            yield changed
+    names = [field.name for field in schema.fields if field.name != "id"]
+    changed = [name for name in names if getattr(entity, name) != getattr(plain, name)]
+    for kept in _fewer(changed):
+        simple = copy.copy(entity)
+        for name in changed:
+            if name not in kept:
+                setattr(simple, name, getattr(plain, name))
+        yield simple
