@@ -7,6 +7,8 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
+from ...capability import Feature, Support
+from ...face._async.contract import AsyncRepository
 from ...face._async.repository import AsyncStorageRepository
 from ...face._async.storage import AsyncStorage
 from ...model.markers import Index
@@ -66,6 +68,28 @@ class AsyncKit:
         """The same for free-form documents."""
         entity_class: type[dict[str, Any]] = dict
         return await self.repository(entity_class, name, indexes=indexes, searchable=searchable)
+
+    async def store(self, repository: AsyncRepository[T], entities: Iterable[T]) -> list[T]:
+        """Create these entities, in one write where the storage has such; for tests that are about something else."""
+        if self.writes_together:
+            return await repository.bulk_create(entities)
+        return [await repository.create(entity) for entity in entities]
+
+    async def clear(self, repository: AsyncRepository[Any]) -> None:
+        """Delete every entity, likewise."""
+        ids = [
+            str(entity["id"] if isinstance(entity, dict) else entity.id) for entity in await repository.list()
+        ]
+        if self.writes_together:
+            await repository.bulk_delete(ids)
+            return
+        for entity_id in ids:
+            await repository.delete(entity_id)
+
+    @property
+    def writes_together(self) -> bool:
+        """Whether the storage takes writes of several entities at once; tests of those say what it does if not."""
+        return self.storage.capabilities.features[Feature.BULK_WRITES].support is not Support.REFUSED
 
     async def fresh(self, **options: Any) -> AsyncStorage:
         """Another open storage, on a database of its own where the URL says how to get one; closed after the test."""

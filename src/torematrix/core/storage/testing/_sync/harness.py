@@ -8,6 +8,8 @@ import secrets
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from ...capability import Feature, Support
+from ...face._sync.contract import Repository
 from ...face._sync.repository import StorageRepository
 from ...face._sync.storage import Storage
 from ...model.markers import Index
@@ -65,6 +67,26 @@ class Kit:
         """The same for free-form documents."""
         entity_class: type[dict[str, Any]] = dict
         return self.repository(entity_class, name, indexes=indexes, searchable=searchable)
+
+    def store(self, repository: Repository[T], entities: Iterable[T]) -> list[T]:
+        """Create these entities, in one write where the storage has such; for tests that are about something else."""
+        if self.writes_together:
+            return repository.bulk_create(entities)
+        return [repository.create(entity) for entity in entities]
+
+    def clear(self, repository: Repository[Any]) -> None:
+        """Delete every entity, likewise."""
+        ids = [str(entity["id"] if isinstance(entity, dict) else entity.id) for entity in repository.list()]
+        if self.writes_together:
+            repository.bulk_delete(ids)
+            return
+        for entity_id in ids:
+            repository.delete(entity_id)
+
+    @property
+    def writes_together(self) -> bool:
+        """Whether the storage takes writes of several entities at once; tests of those say what it does if not."""
+        return self.storage.capabilities.features[Feature.BULK_WRITES].support is not Support.REFUSED
 
     def fresh(self, **options: Any) -> Storage:
         """Another open storage, on a database of its own where the URL says how to get one; closed after the test."""

@@ -57,8 +57,9 @@ async def test_an_empty_group(kit: AsyncKit) -> None:
 async def test_measures_pass_over_null(kit: AsyncKit) -> None:
     """A measure of a field is that of its values that are not null; Count() counts entities."""
     repository = await kit.repository(Sale)
-    await repository.bulk_create(
-        [Sale("a", 1, 0.5, Decimal("1.10")), Sale("a", None, 1.5), Sale(None, 3, None, Decimal("2.20"))]
+    await kit.store(
+        repository,
+        [Sale("a", 1, 0.5, Decimal("1.10")), Sale("a", None, 1.5), Sale(None, 3, None, Decimal("2.20"))],
     )
     (result,) = await repository.aggregate(
         n=Count(), c=Count("count"), s=Sum("count"), a=Avg("count"), w=Sum("weight"), aw=Avg("weight"),
@@ -76,7 +77,7 @@ async def test_groups(kit: AsyncKit) -> None:
     """One result a group, in the order of the keys, null first; keys have their declared types."""
     repository = await kit.repository(Sample, indexes=[Index("colour")])
     colours = [Colour.RED, None, Colour.GREEN, Colour.RED]
-    await repository.bulk_create([
+    await kit.store(repository, [
         Sample(number=at, colour=colour, flag=bool(at % 2), day=dt.date(2024, 1, 1))
         for at, colour in enumerate(colours * 3)
     ])  # fmt: skip
@@ -97,7 +98,7 @@ async def test_groups(kit: AsyncKit) -> None:
 async def test_equal_decimals_are_one_group(kit: AsyncKit) -> None:
     """1.0 and 1.00 are one group, whose key is the same one on every engine."""
     repository = await kit.repository(Sale)
-    await repository.bulk_create([Sale(price=Decimal(text)) for text in ("1.00", "1.0", "1", "2.50", "2.5")])
+    await kit.store(repository, [Sale(price=Decimal(text)) for text in ("1.00", "1.0", "1", "2.50", "2.5")])
     groups = await repository.aggregate(group_by="price", n=Count(), low=Min("price"), high=Max("price"))
     assert [(group["price"], group["n"]) for group in groups] == [(Decimal(1), 3), (Decimal("2.5"), 2)]
     assert [str(group["low"]) for group in groups] == [str(group["price"]) for group in groups]
@@ -114,18 +115,18 @@ async def test_sums_of_floats_are_rounded_once(kit: AsyncKit, values: list[float
     """A sum of floats is ``math.fsum`` of them, in whatever order they are stored."""
     repository = await kit.repository(Sale)
     for order in itertools.islice(itertools.permutations(values), 3):
-        await repository.bulk_create([Sale("x", weight=value) for value in order])
+        await kit.store(repository, [Sale("x", weight=value) for value in order])
         (result,) = await repository.aggregate(s=Sum("weight"), a=Avg("weight"))
         exact = sum(map(Fraction, order))
         assert repr(result["s"]) == repr(float(exact) + 0.0)
-        await repository.bulk_delete([str(entity.id) for entity in await repository.list()])
+        await kit.clear(repository)
 
 
 async def test_sums_of_ints_are_exact(kit: AsyncKit) -> None:
     """Sums of ints neither overflow nor become floats; an average is the nearest float to the exact one."""
     repository = await kit.repository(Sale)
     values = [2**63 - 1, 2**63 - 1, 2**53 + 1, -5]
-    await repository.bulk_create([Sale(count=value, huge=value * 10**20) for value in values])
+    await kit.store(repository, [Sale(count=value, huge=value * 10**20) for value in values])
     (result,) = await repository.aggregate(
         s=Sum("count"), a=Avg("count"), h=Sum("huge"), low=Min("huge"), high=Max("huge")
     )
@@ -140,7 +141,7 @@ async def test_sums_of_decimals_are_exact(kit: AsyncKit) -> None:
     """Sums of Decimals have every digit, whatever the precision of the context; an average has 34."""
     repository = await kit.repository(Sale)
     texts = ["0.1", "0.2", "1E+40", "1E-40", "-0.3", "12345678901234567890.123456789"]
-    await repository.bulk_create([Sale(price=Decimal(text)) for text in texts])
+    await kit.store(repository, [Sale(price=Decimal(text)) for text in texts])
     (result,) = await repository.aggregate(s=Sum("price"), a=Avg("price"))
     exact = sum((Fraction(text) for text in map(Decimal, texts)), Fraction(0))
     assert Fraction(result["s"]) == exact
@@ -150,8 +151,8 @@ async def test_sums_of_decimals_are_exact(kit: AsyncKit) -> None:
 async def test_sums_of_spans(kit: AsyncKit) -> None:
     """Spans of time add up, and their average is a span."""
     repository = await kit.repository(Sale)
-    await repository.bulk_create(
-        [Sale(took=dt.timedelta(microseconds=value)) for value in (1, 2, 86_400_000_000)]
+    await kit.store(
+        repository, [Sale(took=dt.timedelta(microseconds=value)) for value in (1, 2, 86_400_000_000)]
     )
     (result,) = await repository.aggregate(s=Sum("took"), a=Avg("took"), low=Min("took"), high=Max("took"))
     assert result["s"] == dt.timedelta(days=1, microseconds=3)
@@ -174,14 +175,14 @@ def test_aggregates_of_random_values(kit: AsyncKit) -> None:
     @effort(0.2)
     @given(st.lists(sales, max_size=12))
     def check(stored: list[Sale]) -> None:
-        assert kit.run(_measured(repository, stored))
+        assert kit.run(_measured(kit, repository, stored))
 
     check()
 
 
-async def _measured(repository: Any, sales: list[Sale]) -> bool:
-    await repository.bulk_delete([str(entity.id) for entity in await repository.list()])
-    await repository.bulk_create(sales)
+async def _measured(kit: AsyncKit, repository: Any, sales: list[Sale]) -> bool:
+    await kit.clear(repository)
+    await kit.store(repository, sales)
     groups = await repository.aggregate(
         group_by="shop",
         n=Count(),
@@ -211,7 +212,7 @@ async def test_averages_of_many(kit: AsyncKit) -> None:
     """Averages of thousands of values are as exact as those of two."""
     repository = await kit.repository(Sale)
     weights = [0.1 * number for number in range(5_000)]
-    await repository.bulk_create([Sale(weight=weight, count=number) for number, weight in enumerate(weights)])
+    await kit.store(repository, [Sale(weight=weight, count=number) for number, weight in enumerate(weights)])
     (result,) = await repository.aggregate(w=Sum("weight"), a=Avg("weight"), c=Avg("count"))
     assert result["w"] == math.fsum(weights)
     assert result["a"] == pytest.approx(statistics.fmean(weights), rel=1e-15)
@@ -239,6 +240,6 @@ async def test_what_cannot_be_measured_is_refused(kit: AsyncKit, asked: dict[str
 async def test_a_thousand_groups(kit: AsyncKit) -> None:
     """Groups are given whole, however many there are."""
     repository = await kit.repository(Plain)
-    await repository.bulk_create([Plain(number % 1_000) for number in range(3_000)])
+    await kit.store(repository, [Plain(number % 1_000) for number in range(3_000)])
     groups = await repository.aggregate(group_by="value", n=Count())
     assert groups == [{"value": number, "n": 3} for number in range(1_000)]

@@ -100,7 +100,7 @@ class Searched:
 
 async def _substrings(kit: AsyncKit, _folder: Path) -> None:
     repository = await kit.repository(Searched)
-    await repository.bulk_create([Searched("a needle in hay"), Searched("hay")])
+    await kit.store(repository, [Searched("a needle in hay"), Searched("hay")])
     assert await repository.count(F("text").contains("need")) == 1
 
 

@@ -43,8 +43,8 @@ async def test_declared_paths_are_checked(kit: AsyncKit) -> None:
 async def test_a_typed_path_takes_its_type(kit: AsyncKit) -> None:
     """``Index("meta.year", int)`` lets a path be sorted and filtered as declared, and refuses other kinds there."""
     repository = await kit.documents(indexes=[Index("meta.year", int), Unique("code", str)])
-    await repository.bulk_create(
-        [{"id": str(year), "meta": {"year": year}} for year in (3, 1, 2)] + [{"id": "none"}]
+    await kit.store(
+        repository, [{"id": str(year), "meta": {"year": year}} for year in (3, 1, 2)] + [{"id": "none"}]
     )
     assert [entity["id"] for entity in await repository.list(sort_by="meta.year")] == ["none", "1", "2", "3"]
     assert await repository.count([QueryFilter("meta.year", "gt", 1.5)]) == 2

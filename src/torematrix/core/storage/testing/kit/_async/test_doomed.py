@@ -65,7 +65,7 @@ HARMLESS: Final[list[tuple[str, type[StorageError], Work]]] = [
 
 async def _accounts(kit: AsyncKit) -> Accounts:
     accounts = await kit.repository(Account)
-    await accounts.bulk_create([Account("a@x", 1, id="a"), Account("b@x", 2, id="b")])
+    await kit.store(accounts, [Account("a@x", 1, id="a"), Account("b@x", 2, id="b")])
     return accounts
 
 

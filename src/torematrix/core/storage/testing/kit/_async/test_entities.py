@@ -31,7 +31,7 @@ async def test_every_form_of_class(
     assert await repository.get(created.id) == created
     assert await repository.update(created) == created
     assert (await repository.patch(created.id, name="second")).name == "second"
-    assert [entity.name for entity in await repository.bulk_create([make("b"), make("a")])] == ["b", "a"]
+    assert [entity.name for entity in await kit.store(repository, [make("b"), make("a")])] == ["b", "a"]
     assert [entity.name for entity in await repository.list(sort_by="name")] == ["a", "b", "second"]
 
 

@@ -53,7 +53,7 @@ ASKED: Final[list[tuple[str, dict[str, Any]]]] = [
 
 async def _filled(kit: AsyncKit) -> Any:
     repository = await kit.repository(Note, indexes=[Index("meta.n", int), Index("rank", "score")])
-    await repository.bulk_create([
+    await kit.store(repository, [
         Note(f"t{number} words", str(number), rank=number % 3, meta={"n": number}) for number in range(10)
     ])  # fmt: skip
     return repository

@@ -35,8 +35,8 @@ async def _differing(kit: AsyncKit, examples: list[Example]) -> list[str]:
     """The examples that the storage answers otherwise, with its answers."""
     typed = await kit.repository(Typed)
     loose = await kit.documents()
-    await typed.bulk_create(TYPED)
-    await loose.bulk_create(LOOSE)
+    await kit.store(typed, TYPED)
+    await kit.store(loose, LOOSE)
     wrong: list[str] = []
     for example in examples:
         repository: Any = loose if example.loose else typed
@@ -64,7 +64,7 @@ async def test_and_or_not(kit: AsyncKit) -> None:
 async def test_a_list_means_and(kit: AsyncKit) -> None:
     """None and an empty list match everything, a list what all of its filters match; any iterable will do."""
     repository = await kit.repository(Plain)
-    await repository.bulk_create([Plain(number) for number in range(10)])
+    await kit.store(repository, [Plain(number) for number in range(10)])
     both = [QueryFilter("value", "gte", 3), F("value") < 5]
     assert await repository.count(both) == 2
     assert await repository.count(tuple(both)) == 2
@@ -80,8 +80,8 @@ async def test_a_list_means_and(kit: AsyncKit) -> None:
 async def test_a_hundred_thousand_values(kit: AsyncKit) -> None:
     """``in`` and ``not_in`` take 100,000 numbers or texts, whatever the engine's limit of parameters."""
     repository = await kit.repository(Note, indexes=())
-    await repository.bulk_create(
-        [Note(f"t{number}", str(number), rank=number) for number in range(0, 200_000, 20_000)]
+    await kit.store(
+        repository, [Note(f"t{number}", str(number), rank=number) for number in range(0, 200_000, 20_000)]
     )
     numbers = list(range(100_000))
     assert await repository.count(F("rank").in_(numbers)) == 5
@@ -102,7 +102,7 @@ async def test_too_many_values_are_refused(kit: AsyncKit) -> None:
 async def test_filters_nest_deeply(kit: AsyncKit) -> None:
     """Conditions nest to the documented depth of 100, and beyond it raise InvalidQueryError."""
     repository = await kit.repository(Plain)
-    await repository.bulk_create([Plain(1), Plain(2)])
+    await kit.store(repository, [Plain(1), Plain(2)])
 
     def nested(depth: int) -> Expression:
         expression: Expression = F("value") == 1
@@ -123,7 +123,7 @@ async def test_filters_nest_deeply(kit: AsyncKit) -> None:
 async def test_many_predicates(kit: AsyncKit) -> None:
     """A query takes 2,000 predicates, and more raise InvalidQueryError rather than an error of the engine."""
     repository = await kit.repository(Plain)
-    await repository.bulk_create([Plain(number) for number in range(10)])
+    await kit.store(repository, [Plain(number) for number in range(10)])
     alternatives = [F("value") == number for number in range(5, 2_005)]
     assert await repository.count(AnyOf(alternatives)) == 5
     assert await repository.count([F("value") != number for number in range(5, 2_005)]) == 5
@@ -195,7 +195,7 @@ async def test_strings_compare_by_code_point(kit: AsyncKit) -> None:
         "\U00010000",
         "\U0010ffff",
     ]
-    await repository.bulk_create([Note(title) for title in titles])
+    await kit.store(repository, [Note(title) for title in titles])
     for title in titles:
         assert await repository.count(F("title") == title) == 1
         for operator, expected in (
@@ -227,7 +227,7 @@ async def test_values_are_data(kit: AsyncKit) -> None:
         ),
         *("null", "true", "1", ":1", "?1", "@x", "#", "--", "/*", "${x}", "{0}", "%s", "\x01"),
     ]
-    await repository.bulk_create([{"id": str(number), "v": value} for number, value in enumerate(values)])
+    await kit.store(repository, [{"id": str(number), "v": value} for number, value in enumerate(values)])
     for number, value in enumerate(values):
         assert await repository.list(F("v") == value) == [{"id": str(number), "v": value}]
         if isinstance(value, str):
@@ -275,7 +275,7 @@ async def test_paths_name_any_key(kit: AsyncKit) -> None:
 async def test_dots_step_into_dicts_alone(kit: AsyncKit) -> None:
     """A dot takes a key of a dict, never an element of a list; ``p.0`` is the key "0"."""
     repository = await kit.documents()
-    await repository.bulk_create([
+    await kit.store(repository, [
         {"id": "dict", "p": {"0": 1, "a": 1}},
         {"id": "list", "p": [1, {"a": 1}]},
         {"id": "text", "p": "0"},
@@ -296,7 +296,7 @@ async def test_dots_step_into_dicts_alone(kit: AsyncKit) -> None:
 async def test_one_element_meets_the_whole_predicate(kit: AsyncKit) -> None:
     """Under ``[*]`` some element meets the predicate; no element is made up of parts of two."""
     repository = await kit.documents()
-    await repository.bulk_create([
+    await kit.store(repository, [
         {"id": "a", "v": [{"n": 1, "m": [1, 5]}, {"n": 9, "m": []}]},
         {"id": "b", "v": [{"n": 5}]},
         {"id": "c", "v": []},
@@ -319,7 +319,7 @@ async def test_enumerations_of_numbers_are_numbers(kit: AsyncKit) -> None:
         HIGH = 10
 
     repository = await kit.repository(Sample)
-    await repository.bulk_create([Sample(level=Level.LOW), Sample(level=Level.HIGH), Sample()])
+    await kit.store(repository, [Sample(level=Level.LOW), Sample(level=Level.HIGH), Sample()])
     assert await repository.count([QueryFilter("level", "gt", Level.LOW)]) == 1
     assert await repository.count([QueryFilter("level", "lt", Level.HIGH)]) == 1
     assert await repository.count([QueryFilter("number", "lt", Grade.HIGH)]) == 0
@@ -348,8 +348,8 @@ async def test_a_substring_index_changes_no_answer(kit: AsyncKit) -> None:
         "ab c",
         "ſtraße",
     ]
-    await indexed.bulk_create([Sample(id=str(number), body=body) for number, body in enumerate(bodies)])
-    await plain.bulk_create([{"id": str(number), "body": body} for number, body in enumerate(bodies)])
+    await kit.store(indexed, [Sample(id=str(number), body=body) for number, body in enumerate(bodies)])
+    await kit.store(plain, [{"id": str(number), "body": body} for number, body in enumerate(bodies)])
     for needle in (
         "",
         "a",
@@ -378,7 +378,7 @@ async def test_a_substring_index_changes_no_answer(kit: AsyncKit) -> None:
 async def test_filters_reach_every_read(kit: AsyncKit) -> None:
     """``list``, ``count``, ``find_one``, pages and ``stream`` answer the same condition alike."""
     repository = await kit.repository(Plain)
-    await repository.bulk_create([Plain(number, f"{number:03}") for number in range(100)])
+    await kit.store(repository, [Plain(number, f"{number:03}") for number in range(100)])
     condition = [F("value").in_(range(0, 100, 2))]
     expected = [f"{number:03}" for number in range(0, 100, 2)]
     assert [entity.id for entity in await repository.list(condition)] == expected

@@ -29,7 +29,7 @@ async def _undone(kit: AsyncKit, work: Callable[[], Awaitable[Any]]) -> None:
 async def test_pages_see_what_the_scope_wrote(kit: AsyncKit) -> None:
     """Inside, pages by number and by cursor are of the collection as the scope has it."""
     repository = await kit.repository(Plain)
-    await repository.bulk_create([Plain(1, "a"), Plain(2, "b")])
+    await kit.store(repository, [Plain(1, "a"), Plain(2, "b")])
     async with kit.storage.transaction():
         await repository.create(Plain(3, "c"))
         await repository.patch("a", value=10)
@@ -62,7 +62,7 @@ async def test_aggregates_see_what_the_scope_wrote(kit: AsyncKit) -> None:
 async def test_searches_are_as_before_what_was_undone(kit: AsyncKit) -> None:
     """After a scope was undone a search finds, scores and marks what it did before."""
     repository = await kit.repository(Article)
-    await repository.bulk_create([Article("old words", id="a"), Article("more words", id="b")])
+    await kit.store(repository, [Article("old words", id="a"), Article("more words", id="b")])
     before = await repository.search("words", with_hits=True)
 
     async def work() -> None:
@@ -86,7 +86,7 @@ async def test_reads_see_one_snapshot(kit: AsyncKit, read_only: bool) -> None:
 
     async def write() -> None:
         await first.update(Plain(2, "a"))
-        await second.bulk_create([Plain(2, "b"), Plain(3, "c")])
+        await kit.store(second, [Plain(2, "b"), Plain(3, "c")])
 
     async with kit.storage.transaction(read_only=read_only):
         assert await first.list() == [Plain(1, "a")]
@@ -107,7 +107,7 @@ async def test_reads_see_one_snapshot(kit: AsyncKit, read_only: bool) -> None:
 async def test_no_read_finds_half_of_it(kit: AsyncKit) -> None:
     """Others see everything that a scope wrote at once, or nothing."""
     accounts = await kit.repository(Account)
-    await accounts.bulk_create([Account(balance=50, id=str(number)) for number in range(4)])
+    await kit.store(accounts, [Account(balance=50, id=str(number)) for number in range(4)])
     rounds = 15
 
     async def move() -> None:
@@ -133,7 +133,7 @@ async def test_others_wait_for_no_more_than_the_scope(kit: AsyncKit) -> None:
         for _ in range(8):
             async with kit.storage.transaction():
                 before = await repository.count()
-                await repository.bulk_create([Plain(1), Plain(2)])
+                await kit.store(repository, [Plain(1), Plain(2)])
                 await repository.create(Plain(3))
                 assert await repository.count() == before + 3
 

@@ -161,5 +161,5 @@ async def test_kinds_are_kept_apart(kit: AsyncKit, first: Any, second: Any) -> N
     """Values that look alike come back as what they were."""
     repository = await kit.documents()
     given = [{"id": "1", "v": first, "w": [first]}, {"id": "2", "v": second, "w": [second]}]
-    assert repr(await repository.bulk_create(given)) == repr(given)
+    assert repr(await kit.store(repository, given)) == repr(given)
     assert repr(await repository.list()) == repr(given)

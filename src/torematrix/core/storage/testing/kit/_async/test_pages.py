@@ -24,7 +24,7 @@ from torematrix.core.storage import (
 )
 
 from ..._async.harness import AsyncKit
-from ...entities import SUBJECTS, entity_id_of
+from ...entities import SUBJECTS
 from ...questions import filters, sorts
 from ...strategies import effort, entities
 from ..entities import Note, Plain
@@ -104,7 +104,7 @@ async def test_a_walk_is_the_sorted_list(kit: AsyncKit, sort_by: Any) -> None:
         Note, indexes=[Index("meta.n", int), Index("rank", "score"), Index("done", "rank")]
     )
     prices = [None, Decimal("1.0"), Decimal("1.00"), Decimal(2), Decimal("-1E-10")]
-    await repository.bulk_create([
+    await kit.store(repository, [
         Note(
             "ab"[number % 2],
             rank=[None, 1, 1, 2, -5][number % 5],
@@ -136,15 +136,15 @@ def test_a_walk_is_the_sorted_list_whatever_is_asked(kit: AsyncKit, name: str) -
         st.sampled_from([1, 2, 3, 5]),
     )
     def check(stored: list[Any], condition: Any, sort_by: Any, limit: int) -> None:
-        assert kit.run(_store(repository, stored))
+        assert kit.run(_store(kit, repository, stored))
         assert kit.run(_walks(repository, condition, sort_by, limit))
 
     check()
 
 
-async def _store(repository: Any, stored: list[Any]) -> bool:
+async def _store(kit: AsyncKit, repository: Any, stored: list[Any]) -> bool:
     """Replace everything in the collection, without entities whose unique values are taken."""
-    await repository.bulk_delete([entity_id_of(entity) for entity in await repository.list()])
+    await kit.clear(repository)
     for entity in stored:
         with suppress(DuplicateError):
             await repository.create(entity)
@@ -154,7 +154,7 @@ async def _store(repository: Any, stored: list[Any]) -> bool:
 async def test_pages_by_number(kit: AsyncKit) -> None:
     """A numbered page says how many there are; beyond the last it is empty, and of size 0 it only counts."""
     repository = await kit.repository(Plain)
-    created = await repository.bulk_create([Plain(number, f"{number:02}") for number in range(25)])
+    created = await kit.store(repository, [Plain(number, f"{number:02}") for number in range(25)])
     page = await repository.list(pagination=Pagination(3, 10))
     assert page.items == created[20:]
     assert (page.total, page.page, page.per_page, page.pages, page.has_next, page.has_prev) == (
@@ -180,7 +180,7 @@ async def test_the_edges_of_a_walk(kit: AsyncKit) -> None:
     repository = await kit.repository(Plain)
     empty = await repository.list(pagination=CursorPagination(limit=5))
     assert (empty.items, empty.next, empty.previous) == ([], None, None)
-    created = await repository.bulk_create([Plain(number, f"{number:02}") for number in range(10)])
+    created = await kit.store(repository, [Plain(number, f"{number:02}") for number in range(10)])
     whole = await repository.list(pagination=CursorPagination(limit=10))
     assert (whole.items, whole.next, whole.previous) == (created, None, None)
     first = await repository.list(pagination=CursorPagination(limit=5))
@@ -197,11 +197,11 @@ async def test_the_edges_of_a_walk(kit: AsyncKit) -> None:
 async def test_a_cursor_stands_where_it_stood(kit: AsyncKit) -> None:
     """What is written meanwhile neither repeats nor hides entities; the one at the edge may even be gone."""
     repository = await kit.repository(Plain)
-    await repository.bulk_create([Plain(number, f"{number:02}") for number in range(0, 20, 2)])
+    await kit.store(repository, [Plain(number, f"{number:02}") for number in range(0, 20, 2)])
     page = await repository.list(sort_by="value", pagination=CursorPagination(limit=3))
     assert [entity.value for entity in page.items] == [0, 2, 4]
     await repository.delete("04")
-    await repository.bulk_create([Plain(1, "01"), Plain(3, "03"), Plain(5, "05")])
+    await kit.store(repository, [Plain(1, "01"), Plain(3, "03"), Plain(5, "05")])
     following = await repository.list(sort_by="value", pagination=CursorPagination(after=page.next, limit=3))
     assert [entity.value for entity in following.items] == [5, 6, 8]
     back = await repository.list(
@@ -213,7 +213,7 @@ async def test_a_cursor_stands_where_it_stood(kit: AsyncKit) -> None:
 async def test_a_cursor_keeps_its_page_size_to_itself(kit: AsyncKit) -> None:
     """Each page of a walk may have a size of its own."""
     repository = await kit.repository(Plain)
-    await repository.bulk_create([Plain(number, f"{number:02}") for number in range(10)])
+    await kit.store(repository, [Plain(number, f"{number:02}") for number in range(10)])
     cursor, seen = None, list[int]()
     for limit in (1, 4, 2, 100):
         page = await repository.list(pagination=CursorPagination(after=cursor, limit=limit))
@@ -233,7 +233,7 @@ async def test_a_foreign_cursor_is_refused(kit: AsyncKit) -> None:
     repository = await kit.repository(Note)
     other = await kit.repository(Note)
     for each in (repository, other):
-        await each.bulk_create([Note("a word", rank=number) for number in range(3)])
+        await kit.store(each, [Note("a word", rank=number) for number in range(3)])
     searched = await repository.search("word", pagination=CursorPagination(limit=1))
     foreign = [
         await _cursor(repository),
@@ -264,7 +264,7 @@ async def test_a_cursor_of_another_database_is_refused(kit: AsyncKit) -> None:
     storage = await kit.fresh()
     other = storage.repository(Plain, repository.collection_name)
     for each in (repository, other):
-        await each.bulk_create([Plain(number, str(number)) for number in range(3)])
+        await kit.store(each, [Plain(number, str(number)) for number in range(3)])
     cursor = await _cursor(other)
     assert (await other.list(pagination=CursorPagination(after=cursor))).items
     with pytest.raises(InvalidQueryError):
@@ -274,7 +274,7 @@ async def test_a_cursor_of_another_database_is_refused(kit: AsyncKit) -> None:
 async def test_a_forged_cursor_is_refused(kit: AsyncKit) -> None:
     """A cursor that was changed anywhere, cut or made up raises InvalidQueryError, and nothing else."""
     repository = await kit.repository(Plain)
-    await repository.bulk_create([Plain(number, str(number)) for number in range(3)])
+    await kit.store(repository, [Plain(number, str(number)) for number in range(3)])
     cursor = await _cursor(repository)
     raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
     forged = [cursor[:at] for at in range(0, len(cursor), 5)]

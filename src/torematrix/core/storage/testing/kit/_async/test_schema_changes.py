@@ -42,7 +42,7 @@ FIRST: Final[Any] = made()
 async def _stored(kit: AsyncKit, entity_class: Any = FIRST, **declarations: Any) -> Any:
     """A collection of that class, with three entities."""
     repository: Any = await kit.repository(entity_class, **declarations)
-    await repository.bulk_create([entity_class(name=name, id=name) for name in ("a", "b", "c")])
+    await kit.store(repository, [entity_class(name=name, id=name) for name in ("a", "b", "c")])
     return repository
 
 

@@ -87,7 +87,7 @@ async def _found(repository: Any, query: str, **arguments: Any) -> set[str]:
 async def test_what_is_found(kit: AsyncKit) -> None:
     """Words, phrases, prefixes, exclusions and alternatives find what they say, in every script."""
     repository = await kit.repository(Article)
-    await repository.bulk_create([Article(body=text, id=entity_id) for entity_id, text in TEXTS.items()])
+    await kit.store(repository, [Article(body=text, id=entity_id) for entity_id, text in TEXTS.items()])
     wrong: list[str] = []
     for query, expected in FOUND:
         found = await _found(repository, query)
@@ -153,7 +153,7 @@ async def test_relevance_is_the_definitions(kit: AsyncKit) -> None:
         Article(title="cat" if at % 3 == 0 else "a pet", body=body, id=str(at))
         for at, body in enumerate(bodies)
     ]
-    await repository.bulk_create(articles)
+    await kit.store(repository, articles)
     weights = {"title": 3, "body": 1}
     for query in (
         "cat",
@@ -185,14 +185,14 @@ def test_relevance_of_random_texts(kit: AsyncKit) -> None:
     )
     def check(texts: list[tuple[str, str]], queries: list[str]) -> None:
         articles = [Article(title, body, id=f"{at}") for at, (title, body) in enumerate(texts)]
-        assert kit.run(_scored(repository, articles, queries)) == []
+        assert kit.run(_scored(kit, repository, articles, queries)) == []
 
     check()
 
 
-async def _scored(repository: Any, articles: list[Article], queries: list[str]) -> list[str]:
-    await repository.bulk_delete([str(number) for number in range(10)])
-    await repository.bulk_create(articles)
+async def _scored(kit: AsyncKit, repository: Any, articles: list[Article], queries: list[str]) -> list[str]:
+    await kit.clear(repository)
+    await kit.store(repository, articles)
     wrong: list[str] = []
     for query in queries:
         hits = await repository.search(query, with_hits=True)
@@ -206,7 +206,7 @@ async def test_search_follows_every_write(kit: AsyncKit) -> None:
     """What is found, and its score, is what is stored now, whatever writes led there."""
     repository = await kit.repository(Article)
     first = await repository.create(Article("one", "cat", id="1"))
-    await repository.bulk_create([Article("two", "dog", id="2"), Article("three", "cat dog", id="3")])
+    await kit.store(repository, [Article("two", "dog", id="2"), Article("three", "cat dog", id="3")])
     assert await _found(repository, "cat") == {"1", "3"}
     await repository.update(Article("one", "bird", id="1"))
     assert await _found(repository, "cat") == {"3"}
@@ -216,8 +216,12 @@ async def test_search_follows_every_write(kit: AsyncKit) -> None:
     await repository.upsert(Article("one", "cat", id="1"))
     assert await _found(repository, "cat") == {"1", "2", "3", "4"}
     await repository.delete("3")
-    await repository.bulk_delete(["4"])
-    await repository.bulk_update([Article("two", "dog", id="2")])
+    if kit.writes_together:
+        await repository.bulk_delete(["4"])
+        await repository.bulk_update([Article("two", "dog", id="2")])
+    else:
+        await repository.delete("4")
+        await repository.update(Article("two", "dog", id="2"))
     assert await _found(repository, "cat") == {first.id}
     assert await _found(repository, "dog") == {"2"}
     articles = await repository.list()
@@ -231,8 +235,8 @@ async def test_search_follows_every_write(kit: AsyncKit) -> None:
 async def test_search_by_field(kit: AsyncKit) -> None:
     """``fields`` limits the search, and statistics with it; other names raise InvalidQueryError."""
     repository = await kit.repository(Article)
-    await repository.bulk_create(
-        [Article("cat", "dog", "bird", id="1"), Article("dog", "cat", "bird", id="2")]
+    await kit.store(
+        repository, [Article("cat", "dog", "bird", id="1"), Article("dog", "cat", "bird", id="2")]
     )
     assert await _found(repository, "cat", fields=["title"]) == {"1"}
     assert await _found(repository, "cat", fields=["body"]) == {"2"}
@@ -276,7 +280,7 @@ async def test_what_has_no_text_is_not_searched(kit: AsyncKit) -> None:
 async def test_documents_name_what_is_searched(kit: AsyncKit) -> None:
     """Free-form documents name their searchable paths, with weights; what is no text there is passed over."""
     repository = await kit.documents(searchable=[("title", 5), "body.text"])
-    await repository.bulk_create([
+    await kit.store(repository, [
         {"id": "1", "title": "cat", "body": {"text": "a long dog"}},
         {"id": "2", "title": 5, "body": {"text": "cat"}},
         {"id": "3", "title": ["cat"], "body": "cat"},
@@ -290,8 +294,8 @@ async def test_documents_name_what_is_searched(kit: AsyncKit) -> None:
 async def test_search_with_filters(kit: AsyncKit) -> None:
     """``filters`` limits what is found and leaves its scores alone."""
     repository = await kit.repository(Article)
-    await repository.bulk_create(
-        [Article("cat", "dog " * number, year=number, id=str(number)) for number in range(6)]
+    await kit.store(
+        repository, [Article("cat", "dog " * number, year=number, id=str(number)) for number in range(6)]
     )
     everything = {hit.entity.id: hit.score for hit in await repository.search("cat", with_hits=True)}
     some = await repository.search("cat", filters=[F("year") >= 2, F("year") != 4], with_hits=True)
@@ -302,8 +306,8 @@ async def test_search_with_filters(kit: AsyncKit) -> None:
 async def test_search_by_pages(kit: AsyncKit) -> None:
     """Pages of a search, by number and by cursor, are its whole answer at every size; equal scores go by id."""
     repository = await kit.repository(Article)
-    await repository.bulk_create(
-        [Article("cat", "dog " * (number % 4), id=f"{number:02}") for number in range(23)]
+    await kit.store(
+        repository, [Article("cat", "dog " * (number % 4), id=f"{number:02}") for number in range(23)]
     )
     whole = await repository.search("cat OR dog")
     assert len(whole) == 23
@@ -332,12 +336,12 @@ async def test_search_by_pages(kit: AsyncKit) -> None:
 async def test_pages_of_a_search_are_scored_alike(kit: AsyncKit) -> None:
     """Later pages are scored as the first one was, though others write meanwhile."""
     repository = await kit.repository(Article)
-    await repository.bulk_create(
-        [Article("", "cat " * (number + 1), id=f"{number:02}") for number in range(9)]
+    await kit.store(
+        repository, [Article("", "cat " * (number + 1), id=f"{number:02}") for number in range(9)]
     )
     whole = await repository.search("cat", with_hits=True)
     page = await repository.search("cat", pagination=CursorPagination(limit=4), with_hits=True)
-    await repository.bulk_create([Article("", "dog " * 500) for _ in range(20)])
+    await kit.store(repository, [Article("", "dog " * 500) for _ in range(20)])
     rest = await repository.search(
         "cat", pagination=CursorPagination(after=page.next, limit=100), with_hits=True
     )
@@ -365,7 +369,7 @@ async def test_hits_show_where_they_were_found(kit: AsyncKit) -> None:
 async def test_long_words_and_texts(kit: AsyncKit) -> None:
     """Words above 255 bytes are words too, and texts of a megabyte are searched to their end."""
     repository = await kit.repository(Article)
-    await repository.bulk_create([
+    await kit.store(repository, [
         Article(body="x" * 300, id="long"),
         Article(body="y" * 29_000, id="longer"),
         Article(body="word " * 200_000 + "needle", id="text"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torematrix.core.storage import DuplicateError, F, Feature, InvalidQueryError, SortOrder, TransactionError
 
 from ..._async.harness import AsyncKit
-from ...entities import SUBJECTS, entity_id_of
+from ...entities import SUBJECTS
 from ...needs import needs
 from ...questions import filters, sorts
 from ...strategies import effort, entities
@@ -34,7 +34,7 @@ ASKED: Final[list[dict[str, Any]]] = [
 
 async def _filled(kit: AsyncKit, count: int) -> Any:
     repository = await kit.repository(Plain)
-    await repository.bulk_create([Plain(number, f"{number:05}") for number in range(count)])
+    await kit.store(repository, [Plain(number, f"{number:05}") for number in range(count)])
     return repository
 
 
@@ -49,7 +49,7 @@ async def _values(stream: Any) -> list[int]:
 async def test_a_stream_is_the_list(kit: AsyncKit, asked: dict[str, Any]) -> None:
     """At every batch size a stream gives what ``list`` gives, in its order."""
     repository: Any = await kit.repository(Note)
-    await repository.bulk_create([
+    await kit.store(repository, [
         Note(
             f"t{number}",
             rank=[None, 1, 2][number % 3],
@@ -88,16 +88,16 @@ def test_a_stream_is_the_list_whatever_is_asked(kit: AsyncKit, name: str) -> Non
         st.sampled_from([1, 2, 3, 100]),
     )
     def check(stored: list[Any], condition: Any, sort_by: Any, batch_size: int) -> None:
-        assert kit.run(_stream_is_list(repository, stored, condition, sort_by, batch_size))
+        assert kit.run(_stream_is_list(kit, repository, stored, condition, sort_by, batch_size))
 
     check()
 
 
 async def _stream_is_list(
-    repository: Any, stored: list[Any], condition: Any, sort_by: Any, batch_size: int
+    kit: AsyncKit, repository: Any, stored: list[Any], condition: Any, sort_by: Any, batch_size: int
 ) -> bool:
     """Whether the stream gives the list, of these entities but those whose unique values are taken."""
-    await repository.bulk_delete([entity_id_of(entity) for entity in await repository.list()])
+    await kit.clear(repository)
     for entity in stored:
         with suppress(DuplicateError):
             await repository.create(entity)
@@ -184,7 +184,7 @@ async def test_several_stream_at_once(kit: AsyncKit) -> None:
 
     async def write() -> None:
         for _ in range(10):
-            await repository.bulk_create([Plain(-1), Plain(-2)])
+            await kit.store(repository, [Plain(-1), Plain(-2)])
 
     await kit.company.together(read, read, write)
     assert await repository.count() == 80
@@ -221,7 +221,7 @@ async def test_an_exception_of_the_reader_closes_it(kit: AsyncKit) -> None:
 
     with pytest.raises(LookupError, match="mine"):
         await read()
-    assert await repository.bulk_delete(["00000"]) == 1
+    assert await repository.delete("00000")
 
 
 # ----------------------------------------------------------------------------------------------- inside a transaction

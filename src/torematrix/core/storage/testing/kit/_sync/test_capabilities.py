@@ -101,7 +101,7 @@ class Searched:
 
 def _substrings(kit: Kit, _folder: Path) -> None:
     repository = kit.repository(Searched)
-    repository.bulk_create([Searched("a needle in hay"), Searched("hay")])
+    kit.store(repository, [Searched("a needle in hay"), Searched("hay")])
     assert repository.count(F("text").contains("need")) == 1
 
 

@@ -44,8 +44,8 @@ def test_declared_paths_are_checked(kit: Kit) -> None:
 def test_a_typed_path_takes_its_type(kit: Kit) -> None:
     """``Index("meta.year", int)`` lets a path be sorted and filtered as declared, and refuses other kinds there."""
     repository = kit.documents(indexes=[Index("meta.year", int), Unique("code", str)])
-    repository.bulk_create(
-        [{"id": str(year), "meta": {"year": year}} for year in (3, 1, 2)] + [{"id": "none"}]
+    kit.store(
+        repository, [{"id": str(year), "meta": {"year": year}} for year in (3, 1, 2)] + [{"id": "none"}]
     )
     assert [entity["id"] for entity in repository.list(sort_by="meta.year")] == ["none", "1", "2", "3"]
     assert repository.count([QueryFilter("meta.year", "gt", 1.5)]) == 2

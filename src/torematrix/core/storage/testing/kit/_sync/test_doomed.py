@@ -66,7 +66,7 @@ HARMLESS: Final[list[tuple[str, type[StorageError], Work]]] = [
 
 def _accounts(kit: Kit) -> Accounts:
     accounts = kit.repository(Account)
-    accounts.bulk_create([Account("a@x", 1, id="a"), Account("b@x", 2, id="b")])
+    kit.store(accounts, [Account("a@x", 1, id="a"), Account("b@x", 2, id="b")])
     return accounts
 
 

@@ -30,7 +30,7 @@ def test_every_form_of_class(kit: Kit, entity_class: type[Any], make: Callable[[
     assert repository.get(created.id) == created
     assert repository.update(created) == created
     assert repository.patch(created.id, name="second").name == "second"
-    assert [entity.name for entity in repository.bulk_create([make("b"), make("a")])] == ["b", "a"]
+    assert [entity.name for entity in kit.store(repository, [make("b"), make("a")])] == ["b", "a"]
     assert [entity.name for entity in repository.list(sort_by="name")] == ["a", "b", "second"]
 
 

@@ -54,7 +54,7 @@ ASKED: Final[list[tuple[str, dict[str, Any]]]] = [
 
 def _filled(kit: Kit) -> Any:
     repository = kit.repository(Note, indexes=[Index("meta.n", int), Index("rank", "score")])
-    repository.bulk_create([
+    kit.store(repository, [
         Note(f"t{number} words", str(number), rank=number % 3, meta={"n": number}) for number in range(10)
     ])  # fmt: skip
     return repository

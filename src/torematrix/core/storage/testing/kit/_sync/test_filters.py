@@ -36,8 +36,8 @@ def _differing(kit: Kit, examples: list[Example]) -> list[str]:
     """The examples that the storage answers otherwise, with its answers."""
     typed = kit.repository(Typed)
     loose = kit.documents()
-    typed.bulk_create(TYPED)
-    loose.bulk_create(LOOSE)
+    kit.store(typed, TYPED)
+    kit.store(loose, LOOSE)
     wrong: list[str] = []
     for example in examples:
         repository: Any = loose if example.loose else typed
@@ -65,7 +65,7 @@ def test_and_or_not(kit: Kit) -> None:
 def test_a_list_means_and(kit: Kit) -> None:
     """None and an empty list match everything, a list what all of its filters match; any iterable will do."""
     repository = kit.repository(Plain)
-    repository.bulk_create([Plain(number) for number in range(10)])
+    kit.store(repository, [Plain(number) for number in range(10)])
     both = [QueryFilter("value", "gte", 3), F("value") < 5]
     assert repository.count(both) == 2
     assert repository.count(tuple(both)) == 2
@@ -81,8 +81,8 @@ def test_a_list_means_and(kit: Kit) -> None:
 def test_a_hundred_thousand_values(kit: Kit) -> None:
     """``in`` and ``not_in`` take 100,000 numbers or texts, whatever the engine's limit of parameters."""
     repository = kit.repository(Note, indexes=())
-    repository.bulk_create(
-        [Note(f"t{number}", str(number), rank=number) for number in range(0, 200_000, 20_000)]
+    kit.store(
+        repository, [Note(f"t{number}", str(number), rank=number) for number in range(0, 200_000, 20_000)]
     )
     numbers = list(range(100_000))
     assert repository.count(F("rank").in_(numbers)) == 5
@@ -103,7 +103,7 @@ def test_too_many_values_are_refused(kit: Kit) -> None:
 def test_filters_nest_deeply(kit: Kit) -> None:
     """Conditions nest to the documented depth of 100, and beyond it raise InvalidQueryError."""
     repository = kit.repository(Plain)
-    repository.bulk_create([Plain(1), Plain(2)])
+    kit.store(repository, [Plain(1), Plain(2)])
 
     def nested(depth: int) -> Expression:
         expression: Expression = F("value") == 1
@@ -124,7 +124,7 @@ def test_filters_nest_deeply(kit: Kit) -> None:
 def test_many_predicates(kit: Kit) -> None:
     """A query takes 2,000 predicates, and more raise InvalidQueryError rather than an error of the engine."""
     repository = kit.repository(Plain)
-    repository.bulk_create([Plain(number) for number in range(10)])
+    kit.store(repository, [Plain(number) for number in range(10)])
     alternatives = [F("value") == number for number in range(5, 2_005)]
     assert repository.count(AnyOf(alternatives)) == 5
     assert repository.count([F("value") != number for number in range(5, 2_005)]) == 5
@@ -194,7 +194,7 @@ def test_strings_compare_by_code_point(kit: Kit) -> None:
         "\U00010000",
         "\U0010ffff",
     ]
-    repository.bulk_create([Note(title) for title in titles])
+    kit.store(repository, [Note(title) for title in titles])
     for title in titles:
         assert repository.count(F("title") == title) == 1
         for operator, expected in (
@@ -226,7 +226,7 @@ def test_values_are_data(kit: Kit) -> None:
         ),
         *("null", "true", "1", ":1", "?1", "@x", "#", "--", "/*", "${x}", "{0}", "%s", "\x01"),
     ]
-    repository.bulk_create([{"id": str(number), "v": value} for number, value in enumerate(values)])
+    kit.store(repository, [{"id": str(number), "v": value} for number, value in enumerate(values)])
     for number, value in enumerate(values):
         assert repository.list(F("v") == value) == [{"id": str(number), "v": value}]
         if isinstance(value, str):
@@ -272,7 +272,7 @@ def test_paths_name_any_key(kit: Kit) -> None:
 def test_dots_step_into_dicts_alone(kit: Kit) -> None:
     """A dot takes a key of a dict, never an element of a list; ``p.0`` is the key "0"."""
     repository = kit.documents()
-    repository.bulk_create([
+    kit.store(repository, [
         {"id": "dict", "p": {"0": 1, "a": 1}},
         {"id": "list", "p": [1, {"a": 1}]},
         {"id": "text", "p": "0"},
@@ -293,7 +293,7 @@ def test_dots_step_into_dicts_alone(kit: Kit) -> None:
 def test_one_element_meets_the_whole_predicate(kit: Kit) -> None:
     """Under ``[*]`` some element meets the predicate; no element is made up of parts of two."""
     repository = kit.documents()
-    repository.bulk_create([
+    kit.store(repository, [
         {"id": "a", "v": [{"n": 1, "m": [1, 5]}, {"n": 9, "m": []}]},
         {"id": "b", "v": [{"n": 5}]},
         {"id": "c", "v": []},
@@ -316,7 +316,7 @@ def test_enumerations_of_numbers_are_numbers(kit: Kit) -> None:
         HIGH = 10
 
     repository = kit.repository(Sample)
-    repository.bulk_create([Sample(level=Level.LOW), Sample(level=Level.HIGH), Sample()])
+    kit.store(repository, [Sample(level=Level.LOW), Sample(level=Level.HIGH), Sample()])
     assert repository.count([QueryFilter("level", "gt", Level.LOW)]) == 1
     assert repository.count([QueryFilter("level", "lt", Level.HIGH)]) == 1
     assert repository.count([QueryFilter("number", "lt", Grade.HIGH)]) == 0
@@ -345,8 +345,8 @@ def test_a_substring_index_changes_no_answer(kit: Kit) -> None:
         "ab c",
         "ſtraße",
     ]
-    indexed.bulk_create([Sample(id=str(number), body=body) for number, body in enumerate(bodies)])
-    plain.bulk_create([{"id": str(number), "body": body} for number, body in enumerate(bodies)])
+    kit.store(indexed, [Sample(id=str(number), body=body) for number, body in enumerate(bodies)])
+    kit.store(plain, [{"id": str(number), "body": body} for number, body in enumerate(bodies)])
     for needle in (
         "",
         "a",
@@ -375,7 +375,7 @@ def test_a_substring_index_changes_no_answer(kit: Kit) -> None:
 def test_filters_reach_every_read(kit: Kit) -> None:
     """``list``, ``count``, ``find_one``, pages and ``stream`` answer the same condition alike."""
     repository = kit.repository(Plain)
-    repository.bulk_create([Plain(number, f"{number:03}") for number in range(100)])
+    kit.store(repository, [Plain(number, f"{number:03}") for number in range(100)])
     condition = [F("value").in_(range(0, 100, 2))]
     expected = [f"{number:03}" for number in range(0, 100, 2)]
     assert [entity.id for entity in repository.list(condition)] == expected

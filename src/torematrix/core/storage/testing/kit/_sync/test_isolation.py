@@ -30,7 +30,7 @@ def _undone(kit: Kit, work: Callable[[], Any]) -> None:
 def test_pages_see_what_the_scope_wrote(kit: Kit) -> None:
     """Inside, pages by number and by cursor are of the collection as the scope has it."""
     repository = kit.repository(Plain)
-    repository.bulk_create([Plain(1, "a"), Plain(2, "b")])
+    kit.store(repository, [Plain(1, "a"), Plain(2, "b")])
     with kit.storage.transaction():
         repository.create(Plain(3, "c"))
         repository.patch("a", value=10)
@@ -61,7 +61,7 @@ def test_aggregates_see_what_the_scope_wrote(kit: Kit) -> None:
 def test_searches_are_as_before_what_was_undone(kit: Kit) -> None:
     """After a scope was undone a search finds, scores and marks what it did before."""
     repository = kit.repository(Article)
-    repository.bulk_create([Article("old words", id="a"), Article("more words", id="b")])
+    kit.store(repository, [Article("old words", id="a"), Article("more words", id="b")])
     before = repository.search("words", with_hits=True)
 
     def work() -> None:
@@ -85,7 +85,7 @@ def test_reads_see_one_snapshot(kit: Kit, read_only: bool) -> None:
 
     def write() -> None:
         first.update(Plain(2, "a"))
-        second.bulk_create([Plain(2, "b"), Plain(3, "c")])
+        kit.store(second, [Plain(2, "b"), Plain(3, "c")])
 
     with kit.storage.transaction(read_only=read_only):
         assert first.list() == [Plain(1, "a")]
@@ -106,7 +106,7 @@ def test_reads_see_one_snapshot(kit: Kit, read_only: bool) -> None:
 def test_no_read_finds_half_of_it(kit: Kit) -> None:
     """Others see everything that a scope wrote at once, or nothing."""
     accounts = kit.repository(Account)
-    accounts.bulk_create([Account(balance=50, id=str(number)) for number in range(4)])
+    kit.store(accounts, [Account(balance=50, id=str(number)) for number in range(4)])
     rounds = 15
 
     def move() -> None:
@@ -132,7 +132,7 @@ def test_others_wait_for_no_more_than_the_scope(kit: Kit) -> None:
         for _ in range(8):
             with kit.storage.transaction():
                 before = repository.count()
-                repository.bulk_create([Plain(1), Plain(2)])
+                kit.store(repository, [Plain(1), Plain(2)])
                 repository.create(Plain(3))
                 assert repository.count() == before + 3
 

@@ -162,5 +162,5 @@ def test_kinds_are_kept_apart(kit: Kit, first: Any, second: Any) -> None:
     """Values that look alike come back as what they were."""
     repository = kit.documents()
     given = [{"id": "1", "v": first, "w": [first]}, {"id": "2", "v": second, "w": [second]}]
-    assert repr(repository.bulk_create(given)) == repr(given)
+    assert repr(kit.store(repository, given)) == repr(given)
     assert repr(repository.list()) == repr(given)

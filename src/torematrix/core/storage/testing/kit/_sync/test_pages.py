@@ -25,7 +25,7 @@ from torematrix.core.storage import (
 )
 
 from ..._sync.harness import Kit
-from ...entities import SUBJECTS, entity_id_of
+from ...entities import SUBJECTS
 from ...questions import filters, sorts
 from ...strategies import effort, entities
 from ..entities import Note, Plain
@@ -101,7 +101,7 @@ def test_a_walk_is_the_sorted_list(kit: Kit, sort_by: Any) -> None:
         Note, indexes=[Index("meta.n", int), Index("rank", "score"), Index("done", "rank")]
     )
     prices = [None, Decimal("1.0"), Decimal("1.00"), Decimal(2), Decimal("-1E-10")]
-    repository.bulk_create([
+    kit.store(repository, [
         Note(
             "ab"[number % 2],
             rank=[None, 1, 1, 2, -5][number % 5],
@@ -133,15 +133,15 @@ def test_a_walk_is_the_sorted_list_whatever_is_asked(kit: Kit, name: str) -> Non
         st.sampled_from([1, 2, 3, 5]),
     )
     def check(stored: list[Any], condition: Any, sort_by: Any, limit: int) -> None:
-        assert kit.run(_store(repository, stored))
+        assert kit.run(_store(kit, repository, stored))
         assert kit.run(_walks(repository, condition, sort_by, limit))
 
     check()
 
 
-def _store(repository: Any, stored: list[Any]) -> bool:
+def _store(kit: Kit, repository: Any, stored: list[Any]) -> bool:
     """Replace everything in the collection, without entities whose unique values are taken."""
-    repository.bulk_delete([entity_id_of(entity) for entity in repository.list()])
+    kit.clear(repository)
     for entity in stored:
         with suppress(DuplicateError):
             repository.create(entity)
@@ -151,7 +151,7 @@ def _store(repository: Any, stored: list[Any]) -> bool:
 def test_pages_by_number(kit: Kit) -> None:
     """A numbered page says how many there are; beyond the last it is empty, and of size 0 it only counts."""
     repository = kit.repository(Plain)
-    created = repository.bulk_create([Plain(number, f"{number:02}") for number in range(25)])
+    created = kit.store(repository, [Plain(number, f"{number:02}") for number in range(25)])
     page = repository.list(pagination=Pagination(3, 10))
     assert page.items == created[20:]
     assert (page.total, page.page, page.per_page, page.pages, page.has_next, page.has_prev) == (
@@ -177,7 +177,7 @@ def test_the_edges_of_a_walk(kit: Kit) -> None:
     repository = kit.repository(Plain)
     empty = repository.list(pagination=CursorPagination(limit=5))
     assert (empty.items, empty.next, empty.previous) == ([], None, None)
-    created = repository.bulk_create([Plain(number, f"{number:02}") for number in range(10)])
+    created = kit.store(repository, [Plain(number, f"{number:02}") for number in range(10)])
     whole = repository.list(pagination=CursorPagination(limit=10))
     assert (whole.items, whole.next, whole.previous) == (created, None, None)
     first = repository.list(pagination=CursorPagination(limit=5))
@@ -194,11 +194,11 @@ def test_the_edges_of_a_walk(kit: Kit) -> None:
 def test_a_cursor_stands_where_it_stood(kit: Kit) -> None:
     """What is written meanwhile neither repeats nor hides entities; the one at the edge may even be gone."""
     repository = kit.repository(Plain)
-    repository.bulk_create([Plain(number, f"{number:02}") for number in range(0, 20, 2)])
+    kit.store(repository, [Plain(number, f"{number:02}") for number in range(0, 20, 2)])
     page = repository.list(sort_by="value", pagination=CursorPagination(limit=3))
     assert [entity.value for entity in page.items] == [0, 2, 4]
     repository.delete("04")
-    repository.bulk_create([Plain(1, "01"), Plain(3, "03"), Plain(5, "05")])
+    kit.store(repository, [Plain(1, "01"), Plain(3, "03"), Plain(5, "05")])
     following = repository.list(sort_by="value", pagination=CursorPagination(after=page.next, limit=3))
     assert [entity.value for entity in following.items] == [5, 6, 8]
     back = repository.list(sort_by="value", pagination=CursorPagination(before=following.previous, limit=9))
@@ -208,7 +208,7 @@ def test_a_cursor_stands_where_it_stood(kit: Kit) -> None:
 def test_a_cursor_keeps_its_page_size_to_itself(kit: Kit) -> None:
     """Each page of a walk may have a size of its own."""
     repository = kit.repository(Plain)
-    repository.bulk_create([Plain(number, f"{number:02}") for number in range(10)])
+    kit.store(repository, [Plain(number, f"{number:02}") for number in range(10)])
     cursor, seen = None, list[int]()
     for limit in (1, 4, 2, 100):
         page = repository.list(pagination=CursorPagination(after=cursor, limit=limit))
@@ -228,7 +228,7 @@ def test_a_foreign_cursor_is_refused(kit: Kit) -> None:
     repository = kit.repository(Note)
     other = kit.repository(Note)
     for each in (repository, other):
-        each.bulk_create([Note("a word", rank=number) for number in range(3)])
+        kit.store(each, [Note("a word", rank=number) for number in range(3)])
     searched = repository.search("word", pagination=CursorPagination(limit=1))
     foreign = [
         _cursor(repository),
@@ -259,7 +259,7 @@ def test_a_cursor_of_another_database_is_refused(kit: Kit) -> None:
     storage = kit.fresh()
     other = storage.repository(Plain, repository.collection_name)
     for each in (repository, other):
-        each.bulk_create([Plain(number, str(number)) for number in range(3)])
+        kit.store(each, [Plain(number, str(number)) for number in range(3)])
     cursor = _cursor(other)
     assert other.list(pagination=CursorPagination(after=cursor)).items
     with pytest.raises(InvalidQueryError):
@@ -269,7 +269,7 @@ def test_a_cursor_of_another_database_is_refused(kit: Kit) -> None:
 def test_a_forged_cursor_is_refused(kit: Kit) -> None:
     """A cursor that was changed anywhere, cut or made up raises InvalidQueryError, and nothing else."""
     repository = kit.repository(Plain)
-    repository.bulk_create([Plain(number, str(number)) for number in range(3)])
+    kit.store(repository, [Plain(number, str(number)) for number in range(3)])
     cursor = _cursor(repository)
     raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
     forged = [cursor[:at] for at in range(0, len(cursor), 5)]

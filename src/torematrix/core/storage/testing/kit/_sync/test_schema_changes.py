@@ -43,7 +43,7 @@ FIRST: Final[Any] = made()
 def _stored(kit: Kit, entity_class: Any = FIRST, **declarations: Any) -> Any:
     """A collection of that class, with three entities."""
     repository: Any = kit.repository(entity_class, **declarations)
-    repository.bulk_create([entity_class(name=name, id=name) for name in ("a", "b", "c")])
+    kit.store(repository, [entity_class(name=name, id=name) for name in ("a", "b", "c")])
     return repository
 
 

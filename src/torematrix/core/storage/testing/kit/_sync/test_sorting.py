@@ -73,7 +73,7 @@ def test_values_of_every_kind_sort(kit: Kit, field: str, indexed: bool) -> None:
         for value in group:
             given: dict[str, Any] = {field: value}
             entities.append(Sample(id=f"{len(entities):02}", **given))
-    repository.bulk_create(entities[::-1])
+    kit.store(repository, entities[::-1])
     rising = [entity_id for group in expected for entity_id in group]
     assert [entity.id for entity in repository.list(sort_by=field)] == rising
     assert [entity.id for entity in repository.list(sort_by=field, sort_order=DESC)] == rising[::-1]
@@ -86,7 +86,7 @@ def test_values_of_every_kind_sort(kit: Kit, field: str, indexed: bool) -> None:
 def test_the_rules_of_sorting(kit: Kit, example: SortExample) -> None:
     """Null and missing come first ascending and last descending, at declared fields and at paths inside them."""
     repository = kit.repository(Typed)
-    repository.bulk_create(TYPED)
+    kit.store(repository, TYPED)
     found = repository.list(example.filters, sort_by=example.sort_by)
     assert [entity.id for entity in found] == example.order.split()
 
@@ -99,7 +99,7 @@ def test_every_mixture_of_directions(kit: Kit) -> None:
         Note(id=f"{at:02}", rank=rank, score=score, done=done)
         for at, (rank, score, done) in enumerate(values * 2)
     ]
-    repository.bulk_create(entities)
+    kit.store(repository, entities)
 
     def place(name: str) -> Callable[[Note], tuple[bool, Any]]:
         return lambda entity: (getattr(entity, name) is not None, getattr(entity, name) or 0)
@@ -117,7 +117,7 @@ def test_without_a_key_the_id_decides(kit: Kit) -> None:
     """Lists, pages and streams are in the order of their ids unless they are asked otherwise."""
     repository = kit.repository(Plain)
     ids = ["b", "a", "B", "10", "9", "é", "\U00010000", "\uffff"]
-    repository.bulk_create([Plain(0, entity_id) for entity_id in ids])
+    kit.store(repository, [Plain(0, entity_id) for entity_id in ids])
     assert [entity.id for entity in repository.list()] == sorted(ids)
     assert [entity.id for entity in repository.list(sort_order=DESC)] == sorted(ids, reverse=True)
     assert [entity.id for entity in repository.stream()] == sorted(ids)
@@ -127,7 +127,7 @@ def test_without_a_key_the_id_decides(kit: Kit) -> None:
 def test_the_default_direction_is_for_keys_without_one(kit: Kit) -> None:
     """``sort_order`` is the direction of every key that comes without its own."""
     repository = kit.repository(Note)
-    repository.bulk_create([Note(str(number % 2), f"{number}", rank=number // 2) for number in range(6)])
+    kit.store(repository, [Note(str(number % 2), f"{number}", rank=number // 2) for number in range(6)])
     both = repository.list(sort_by=["title", "rank"], sort_order=DESC)
     assert [entity.id for entity in both] == ["5", "3", "1", "4", "2", "0"]
     mixed = repository.list(sort_by=["title", ("rank", ASC)], sort_order=DESC)
@@ -138,8 +138,9 @@ def test_declared_paths_sort(kit: Kit) -> None:
     """Scalars inside records and typed paths inside documents sort as fields do."""
     subject = SUBJECTS["sample"]
     repository = kit.repository(Sample, indexes=subject.indexes)
-    repository.bulk_create(
-        [Sample(id=str(number), extra={"a": number % 3} if number % 4 else {}) for number in range(8)]
+    kit.store(
+        repository,
+        [Sample(id=str(number), extra={"a": number % 3} if number % 4 else {}) for number in range(8)],
     )
     found = repository.list(sort_by=[("extra.a", DESC), ("id", ASC)])
     assert [entity.id for entity in found] == ["2", "5", "1", "7", "3", "6", "0", "4"]

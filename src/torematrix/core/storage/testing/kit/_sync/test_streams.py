@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torematrix.core.storage import DuplicateError, F, Feature, InvalidQueryError, SortOrder, TransactionError
 
 from ..._sync.harness import Kit
-from ...entities import SUBJECTS, entity_id_of
+from ...entities import SUBJECTS
 from ...needs import needs
 from ...questions import filters, sorts
 from ...strategies import effort, entities
@@ -35,7 +35,7 @@ ASKED: Final[list[dict[str, Any]]] = [
 
 def _filled(kit: Kit, count: int) -> Any:
     repository = kit.repository(Plain)
-    repository.bulk_create([Plain(number, f"{number:05}") for number in range(count)])
+    kit.store(repository, [Plain(number, f"{number:05}") for number in range(count)])
     return repository
 
 
@@ -50,7 +50,7 @@ def _values(stream: Any) -> list[int]:
 def test_a_stream_is_the_list(kit: Kit, asked: dict[str, Any]) -> None:
     """At every batch size a stream gives what ``list`` gives, in its order."""
     repository: Any = kit.repository(Note)
-    repository.bulk_create([
+    kit.store(repository, [
         Note(
             f"t{number}",
             rank=[None, 1, 2][number % 3],
@@ -89,16 +89,16 @@ def test_a_stream_is_the_list_whatever_is_asked(kit: Kit, name: str) -> None:
         st.sampled_from([1, 2, 3, 100]),
     )
     def check(stored: list[Any], condition: Any, sort_by: Any, batch_size: int) -> None:
-        assert kit.run(_stream_is_list(repository, stored, condition, sort_by, batch_size))
+        assert kit.run(_stream_is_list(kit, repository, stored, condition, sort_by, batch_size))
 
     check()
 
 
 def _stream_is_list(
-    repository: Any, stored: list[Any], condition: Any, sort_by: Any, batch_size: int
+    kit: Kit, repository: Any, stored: list[Any], condition: Any, sort_by: Any, batch_size: int
 ) -> bool:
     """Whether the stream gives the list, of these entities but those whose unique values are taken."""
-    repository.bulk_delete([entity_id_of(entity) for entity in repository.list()])
+    kit.clear(repository)
     for entity in stored:
         with suppress(DuplicateError):
             repository.create(entity)
@@ -183,7 +183,7 @@ def test_several_stream_at_once(kit: Kit) -> None:
 
     def write() -> None:
         for _ in range(10):
-            repository.bulk_create([Plain(-1), Plain(-2)])
+            kit.store(repository, [Plain(-1), Plain(-2)])
 
     kit.company.together(read, read, write)
     assert repository.count() == 80
@@ -220,7 +220,7 @@ def test_an_exception_of_the_reader_closes_it(kit: Kit) -> None:
 
     with pytest.raises(LookupError, match="mine"):
         read()
-    assert repository.bulk_delete(["00000"]) == 1
+    assert repository.delete("00000")
 
 
 # ----------------------------------------------------------------------------------------------- inside a transaction
