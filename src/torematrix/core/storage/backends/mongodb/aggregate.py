@@ -1,8 +1,8 @@
-"""Aggregates: one pipeline, whose groups the server computes where it does so exactly, and the library where it does not.
+"""Aggregates: one pipeline, whose groups the server makes where it does so exactly, and the library where it does not.
 
 The server counts, finds smallest and largest values, and sums ints as decimals of 34 digits, which no sum of longs
-exceeds. Sums of floats are those of ``math.fsum``, and sums of decimals and big ints have any number of digits: for those
-the pipeline gives the values, document by document, and the library puts them together.
+exceeds. Sums of floats are those of ``math.fsum``, and sums of decimals and big ints have any number of digits: for
+those the pipeline gives the values, document by document, and the library puts them together.
 """
 
 from __future__ import annotations

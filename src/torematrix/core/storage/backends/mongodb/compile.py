@@ -1,8 +1,8 @@
 """Conditions in MongoDB's query language.
 
 A place that MongoDB reads as our rules do (a declared scalar) needs no guards. At any other every test comes with the
-guards "this prefix of the path is no list", because MongoDB looks through lists; the test of a scalar also has the guard
-"and no list stands there". Operands always come under an operator, so that none can be taken for one. Logic stays
+guards "this prefix of the path is no list", because MongoDB looks through lists; the test of a scalar also has the
+guard "and no list stands there". Operands always come under an operator, so that none can be taken for one. Logic stays
 two-valued because NOT is ``$nor``.
 """
 

@@ -1,8 +1,8 @@
 """Conditions as aggregation expressions: what cannot be asked in MongoDB's query language, or not exactly.
 
 Used for elements of lists, for places with a list index on the way, for whole lists and dicts, and for strings. An
-expression reads a place by our rules: a key is looked for in a dict alone, an index in a list alone. ``$a.b`` would look
-through a list at ``a``, so every prefix is asked first whether it is one.
+expression reads a place by our rules: a key is looked for in a dict alone, an index in a list alone. ``$a.b`` would
+look through a list at ``a``, so every prefix is asked first whether it is one.
 """
 
 from __future__ import annotations

@@ -39,6 +39,6 @@ async def finish_later(work: Awaitable[R], interrupt: Callable[[], Awaitable[obj
         raise
 
 
-def finish_now(work: R, interrupt: Callable[[], object] | None) -> R:
+def finish_now(work: R, interrupt: Callable[[], object] | None) -> R:  # noqa: ARG001 - the port's signature
     """The result of work that is done: a blocking caller cannot be cancelled."""
     return work

@@ -1,4 +1,4 @@
-"""The names under which things stand in a stored document: the one place that makes a key of MongoDB's of a key of ours.
+"""The names under which things stand in a stored document: the one place that makes a key of MongoDB's of one of ours.
 
 A document holds each field under its percent-escaped key, and the entity's id as ``_id``. What the library keeps beside
 them begins with ``%`` in a way that no escaped key can: an escaped ``%`` is followed by two hexadecimal digits, and the

@@ -62,9 +62,10 @@ class Places:
         for spec in schema.indexes:
             for path in spec.paths:
                 target = resolve(schema, path).target
-                if target.column is None and target.scalar is not None and not spec.substring:
-                    if target.ordered_text or not self.is_plain(target):
-                        self._keep(target)
+                if target.column is not None or target.scalar is None or spec.substring:
+                    continue
+                if target.ordered_text or not self.is_plain(target):
+                    self._keep(target)
 
     def _keep(self, target: Target) -> None:
         steps = target.steps

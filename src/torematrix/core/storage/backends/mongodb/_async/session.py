@@ -41,8 +41,8 @@ class AsyncFinish(Protocol):
 class AsyncMongoSession(AsyncSession):
     """A transaction.
 
-    MongoDB has no savepoints. While a mark is open, what a write is about to change is read first, in the transaction, and
-    going back to the mark puts it back, the last change first.
+    MongoDB has no savepoints. While a mark is open, what a write is about to change is read first, in the transaction,
+    and going back to the mark puts it back, the last change first.
 
     Attributes:
         sums: keeps the sums of searchable collections.

@@ -81,7 +81,7 @@ class AsyncWriter:
             else:
                 return result
             attempt += 1
-            await self._pause(random.uniform(0, min(0.5, 0.005 * 2**attempt)))
+            await self._pause(random.uniform(0, min(0.5, 0.005 * 2**attempt)))  # noqa: S311 - jitter
 
     def _documents(self, plan: CollectionPlan) -> Any:
         return self._server.database[plan.collection]
@@ -250,9 +250,8 @@ class AsyncWriter:
         held = {document[ID]: document for document in await self._server.documents(command, session.session)}
         results: list[Row] = []
         updates: list[Any] = []
-        for identity, row in zip(ids, rows, strict=True):
-            old = held.get(identity)
-            if old is None:
+        for identity in ids:
+            if identity not in held:
                 raise plan.rules.not_found(identity, "update")
         for identity, row in zip(ids, rows, strict=True):
             old = plan.form.row(held[identity])

@@ -1,8 +1,8 @@
 # generated from _async/ensure.py by tools/generate_twins.py: do not edit
 """The library's own collection, and the collections of entities: made, compared with the declared schema, extended.
 
-Everything here happens outside transactions, in steps that may be repeated: whoever is interrupted, or starts at the same
-moment as somebody else, finds the rest still to be done. The description of a collection is written last.
+Everything here happens outside transactions, in steps that may be repeated: whoever is interrupted, or starts at the
+same moment as somebody else, finds the rest still to be done. The description of a collection is written last.
 """
 
 from __future__ import annotations

@@ -42,8 +42,8 @@ class Finish(Protocol):
 class MongoSession(Session):
     """A transaction.
 
-    MongoDB has no savepoints. While a mark is open, what a write is about to change is read first, in the transaction, and
-    going back to the mark puts it back, the last change first.
+    MongoDB has no savepoints. While a mark is open, what a write is about to change is read first, in the transaction,
+    and going back to the mark puts it back, the last change first.
 
     Attributes:
         sums: keeps the sums of searchable collections.

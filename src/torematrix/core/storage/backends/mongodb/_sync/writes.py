@@ -80,7 +80,7 @@ class Writer:
             else:
                 return result
             attempt += 1
-            self._pause(random.uniform(0, min(0.5, 0.005 * 2**attempt)))
+            self._pause(random.uniform(0, min(0.5, 0.005 * 2**attempt)))  # noqa: S311 - jitter
 
     def _documents(self, plan: CollectionPlan) -> Any:
         return self._server.database[plan.collection]
@@ -237,9 +237,8 @@ class Writer:
         held = {document[ID]: document for document in self._server.documents(command, session.session)}
         results: list[Row] = []
         updates: list[Any] = []
-        for identity, row in zip(ids, rows, strict=True):
-            old = held.get(identity)
-            if old is None:
+        for identity in ids:
+            if identity not in held:
                 raise plan.rules.not_found(identity, "update")
         for identity, row in zip(ids, rows, strict=True):
             old = plan.form.row(held[identity])
