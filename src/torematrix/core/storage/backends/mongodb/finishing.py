@@ -16,12 +16,14 @@ __all__ = ["finish_later", "finish_now"]
 R = TypeVar("R")
 
 
-async def finish_later(work: Awaitable[R], interrupt: Callable[[], Awaitable[object]] | None) -> R:
+async def finish_later(
+    work: Callable[[], Awaitable[R]], interrupt: Callable[[], Awaitable[object]] | None
+) -> R:
     """The result of the work, which runs to its end even when the caller is cancelled.
 
     Then ``interrupt`` is called, to make the end come soon, the end is waited for, and the cancellation is raised.
     """
-    task = asyncio.ensure_future(work)
+    task = asyncio.ensure_future(work())
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
@@ -39,6 +41,16 @@ async def finish_later(work: Awaitable[R], interrupt: Callable[[], Awaitable[obj
         raise
 
 
-def finish_now(work: R, interrupt: Callable[[], object] | None) -> R:  # noqa: ARG001 - the port's signature
-    """The result of work that is done: a blocking caller cannot be cancelled."""
-    return work
+def finish_now(work: Callable[[], R], interrupt: Callable[[], object] | None) -> R:
+    """The result of the work. A blocking caller cannot be cancelled, but for Ctrl-C.
+
+    Then what was sent may still be on its way: ``interrupt`` ends it where it arrives, then the interruption is raised.
+    """
+    try:
+        return work()
+    except Exception:
+        raise
+    except BaseException:
+        if interrupt is not None:
+            interrupt()
+        raise

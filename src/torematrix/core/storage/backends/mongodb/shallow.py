@@ -1,8 +1,8 @@
 """The same condition, nested no deeper than MongoDB accepts.
 
 Filters nest up to 100 deep; MongoDB's filters stop at about that, guards included. A condition that is too deep is
-taken apart at a part X in its middle: it is the same as (X and the rest where X is true) or (not X and the rest where X is
-false), and each of the three is about half as deep.
+taken apart at a part X in its middle: it is the same as (X and the rest where X is true) or (not X and the rest where X
+is false), and each of the three is about half as deep.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -155,7 +156,9 @@ class AsyncMongoDriver(AsyncDriver):
         try:
             if own is None:
                 return await self._RUN[type(operation)](self, operation, None)
-            return await self._finish(self._RUN[type(operation)](self, operation, own), own.interrupt)
+            return await self._finish(
+                partial(self._RUN[type(operation)], self, operation, own), own.interrupt
+            )
         except (PyMongoError, BSONError) as error:
             if own is not None:
                 own.broken = error

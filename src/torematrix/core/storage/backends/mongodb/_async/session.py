@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 from pymongo import timeout
@@ -33,7 +34,9 @@ _KILLS: Final = 3
 class AsyncFinish(Protocol):
     """Brings work to its end although the caller is cancelled (see ``finishing``)."""
 
-    async def __call__(self, work: Awaitable[R], interrupt: Callable[[], Awaitable[object]] | None) -> R:
+    async def __call__(
+        self, work: Callable[[], Awaitable[R]], interrupt: Callable[[], Awaitable[object]] | None
+    ) -> R:
         """The work's result; ``interrupt`` makes its end come soon."""
         ...
 
@@ -73,7 +76,7 @@ class AsyncMongoSession(AsyncSession):
         """Begin, and read once: the snapshot is taken now, and not when somebody first asks for something."""
         await self.begin()
         try:
-            await self._finish(self._first_read(), self.interrupt)
+            await self._finish(self._first_read, self.interrupt)
         except PyMongoError as error:
             await self.rollback()
             raise self.server.failed(error, "transaction", None) from error
@@ -132,7 +135,7 @@ class AsyncMongoSession(AsyncSession):
         self._check_open()
         at = self._position(savepoint)
         try:
-            await self._finish(self._undo_to(self._marks[at][1]), self.interrupt)
+            await self._finish(partial(self._undo_to, self._marks[at][1]), self.interrupt)
         except PyMongoError as error:
             raise self.server.failed(error, "transaction", None) from error
         self.pending = self._marks[at][2]
@@ -169,12 +172,12 @@ class AsyncMongoSession(AsyncSession):
             ) from self.broken
         try:
             if self.pending:
-                await self._finish(self.sums.note(self.session, self.pending), self.interrupt)
-            await self._finish(self._commit(), None)
+                await self._finish(partial(self.sums.note, self.session, self.pending), self.interrupt)
+            await self._finish(self._commit, None)
         except PyMongoError as error:
             raise self.server.failed(error, "transaction", None) from error
         finally:
-            await self._finish(self._end(), None)
+            await self._finish(self._end, None)
         if self.pending:
             await self.sums.tend()
 
@@ -206,7 +209,7 @@ class AsyncMongoSession(AsyncSession):
     @override
     async def rollback(self) -> None:
         if not self._ended:
-            await self._finish(self._end(), None)
+            await self._finish(self._end, None)
 
     async def _end(self) -> None:
         if self._ended:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from pymongo import ReturnDocument, UpdateOne, timeout
@@ -68,7 +69,7 @@ class AsyncWriter:
             own = AsyncMongoSession(self._server, self._finish, self._sums)
             try:
                 await own.begin()
-                result = await self._finish(work(own), own.interrupt)
+                result = await self._finish(partial(work, own), own.interrupt)
                 await own.commit()
             except (PyMongoError, StorageError) as error:
                 await own.rollback()

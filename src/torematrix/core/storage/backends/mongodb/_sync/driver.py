@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Generator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -154,7 +155,7 @@ class MongoDriver(Driver):
         try:
             if own is None:
                 return self._RUN[type(operation)](self, operation, None)
-            return self._finish(self._RUN[type(operation)](self, operation, own), own.interrupt)
+            return self._finish(partial(self._RUN[type(operation)], self, operation, own), own.interrupt)
         except (PyMongoError, BSONError) as error:
             if own is not None:
                 own.broken = error

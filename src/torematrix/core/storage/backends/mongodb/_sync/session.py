@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 from pymongo import timeout
@@ -34,7 +35,7 @@ _KILLS: Final = 3
 class Finish(Protocol):
     """Brings work to its end although the caller is cancelled (see ``finishing``)."""
 
-    def __call__(self, work: R, interrupt: Callable[[], object] | None) -> R:
+    def __call__(self, work: Callable[[], R], interrupt: Callable[[], object] | None) -> R:
         """The work's result; ``interrupt`` makes its end come soon."""
         ...
 
@@ -72,7 +73,7 @@ class MongoSession(Session):
         """Begin, and read once: the snapshot is taken now, and not when somebody first asks for something."""
         self.begin()
         try:
-            self._finish(self._first_read(), self.interrupt)
+            self._finish(self._first_read, self.interrupt)
         except PyMongoError as error:
             self.rollback()
             raise self.server.failed(error, "transaction", None) from error
@@ -131,7 +132,7 @@ class MongoSession(Session):
         self._check_open()
         at = self._position(savepoint)
         try:
-            self._finish(self._undo_to(self._marks[at][1]), self.interrupt)
+            self._finish(partial(self._undo_to, self._marks[at][1]), self.interrupt)
         except PyMongoError as error:
             raise self.server.failed(error, "transaction", None) from error
         self.pending = self._marks[at][2]
@@ -168,12 +169,12 @@ class MongoSession(Session):
             ) from self.broken
         try:
             if self.pending:
-                self._finish(self.sums.note(self.session, self.pending), self.interrupt)
-            self._finish(self._commit(), None)
+                self._finish(partial(self.sums.note, self.session, self.pending), self.interrupt)
+            self._finish(self._commit, None)
         except PyMongoError as error:
             raise self.server.failed(error, "transaction", None) from error
         finally:
-            self._finish(self._end(), None)
+            self._finish(self._end, None)
         if self.pending:
             self.sums.tend()
 
@@ -205,7 +206,7 @@ class MongoSession(Session):
     @override
     def rollback(self) -> None:
         if not self._ended:
-            self._finish(self._end(), None)
+            self._finish(self._end, None)
 
     def _end(self) -> None:
         if self._ended:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from pymongo import ReturnDocument, UpdateOne, timeout
@@ -67,7 +68,7 @@ class Writer:
             own = MongoSession(self._server, self._finish, self._sums)
             try:
                 own.begin()
-                result = self._finish(work(own), own.interrupt)
+                result = self._finish(partial(work, own), own.interrupt)
                 own.commit()
             except (PyMongoError, StorageError) as error:
                 own.rollback()
