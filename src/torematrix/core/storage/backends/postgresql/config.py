@@ -89,7 +89,10 @@ class PostgreSQLConfig(Configuration, frozen=True, kw_only=True, forbid_unknown_
         for name in (*texts, "application_name"):
             value: object = getattr(self, name)
             # The value is never part of the message: it may be a secret, or hold one by mistake.
-            if value is not None and (not isinstance(value, str) or "\x00" in value or not _encodes(value)):
+            optional = name not in ("database", "schema", "application_name")
+            if value is None and optional:
+                continue
+            if not isinstance(value, str) or "\x00" in value or not _encodes(value):
                 raise ConfigurationError(f"{name} is text without NUL")
         if not self.database or not self.schema or self.host == "" or self.user == "":
             raise ConfigurationError("database, schema, host and user are not empty")

@@ -40,9 +40,11 @@ def refusal(options: Mapping[str, Any], deadline: float) -> str | None:
         if trace >= 0:
             connection.untrace()
             found = _CODE.findall(os.pread(trace, 1 << 20, 0))
-            return found[-1].decode() if found else None
-        # Where there is no trace to read: the server asked for a password, and then refused.
-        return _REFUSED if connection.used_password or connection.needs_password else None
+            if found:
+                return found[-1].decode()
+        # It asked for a password and there is none or, where there is no trace to read, refused the one it got.
+        refused = connection.needs_password or (trace < 0 and connection.used_password)
+        return _REFUSED if refused else None
     finally:
         connection.finish()
         if trace >= 0:

@@ -193,7 +193,12 @@ class AsyncPool:
         while True:
             left = until - monotonic()
             try:
-                return await behind.getconn(max(0.001, min(left, pause)))
+                link = await behind.getconn(max(0.001, min(left, pause)))
+                if link.is_sound():
+                    return link
+                link.pgconn.finish()
+                await behind.putconn(link)  # which makes another one for it
+                continue
             except PoolClosed:
                 raise StorageError("the storage is closed", backend=BACKEND) from None
             except PoolTimeout:

@@ -21,7 +21,7 @@ SELECT c.relname, c.reltuples::bigint, pg_total_relation_size(c.oid),
        ARRAY(SELECT i.relname::text FROM pg_index AS x JOIN pg_class AS i ON i.oid = x.indexrelid
              WHERE x.indrelid = c.oid ORDER BY i.relname)::text[]
 FROM pg_class AS c
-WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'
+WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind = 'r'
 """
 
 

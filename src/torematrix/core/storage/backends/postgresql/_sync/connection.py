@@ -114,12 +114,8 @@ class Link(Connection[tuple[Any, ...]]):
     def is_sound(self) -> bool:
         """Whether the server has not hung up meanwhile; no round trip.
 
-        A server that ends a session says so, and what it said waits to be read.
+        A server that ends a session says so first. Nobody else speaks to an idle session unasked, but for changed
+        settings of the server's: those may as well be met by a new one.
         """
         waits = self._poll(0) if self._poll is not None else select.select([self.pgconn.socket], [], [], 0)[0]
-        if waits:
-            try:
-                self.pgconn.consume_input()
-            except psycopg.OperationalError:
-                return False
-        return self.is_idle
+        return not waits and self.is_idle

@@ -194,7 +194,12 @@ class Pool:
         while True:
             left = until - monotonic()
             try:
-                return behind.getconn(max(0.001, min(left, pause)))
+                link = behind.getconn(max(0.001, min(left, pause)))
+                if link.is_sound():
+                    return link
+                link.pgconn.finish()
+                behind.putconn(link)  # which makes another one for it
+                continue
             except PoolClosed:
                 raise StorageError("the storage is closed", backend=BACKEND) from None
             except PoolTimeout:
