@@ -70,14 +70,19 @@ class Weighing:
 
 
 class Asked:
-    """What a search asks of the tables at hand."""
+    """What a search asks of the tables at hand.
+
+    Attributes:
+        operation: the search.
+        index: the tables.
+    """
 
     def __init__(self, plan: TablePlan, operation: Search) -> None:
         if plan.search is None:
             raise TypeError("a search needs a searchable field")
         self.index: SearchIndex = plan.search
         self._plan = plan
-        self._operation = operation
+        self.operation = operation
         self._weights = {self.index.numbers[path]: weight for path, weight in operation.fields}
         self._whole = tuple(sorted(self._weights.items())) == tuple(enumerate(self.index.weights))
         if not (self._whole or self.index.by_field):
@@ -88,7 +93,7 @@ class Asked:
 
     def counting(self) -> tuple[str, list[Any]]:
         """The statement that reads the statistics: rows of totals, documents, length, frequencies."""
-        index, words = self.index, self._operation.query.words
+        index, words = self.index, self.operation.query.words
         prefixes = [word.token for word in words if word.prefix]
         terms = array_text([word.token for word in words if not word.prefix])
         length = " + ".join(f"{weight} * lengths[{number + 1}]" for number, weight in self._weights.items())
@@ -116,9 +121,7 @@ class Asked:
         """What such a row says."""
         _, documents, length, *counts = row
         plain, begun = (iter(part) for part in (counts if len(counts) > 1 else (*counts, ())))
-        frequencies = tuple(
-            int(next(begun if word.prefix else plain)) for word in self._operation.query.words
-        )
+        frequencies = tuple(int(next(begun if word.prefix else plain)) for word in self.operation.query.words)
         return SearchStatistics(int(documents), int(length), frequencies)
 
     # ---------------------------------------------------------------------------------------------------- occurrences
@@ -177,7 +180,7 @@ class Asked:
         """The statement that finds the page: rows of score and row or, with the total in front, at least one."""
         self._sql = sql
         sql.trigram = self._plan.trigram_candidate
-        operation = self._operation
+        operation = self.operation
         clauses = operation.query.alternatives
         words = operation.query.words
         one = clauses[0]
@@ -190,7 +193,7 @@ class Asked:
         return f"WITH {', '.join(steps)} {self._rows()}", list(sql.parameters)
 
     def _rows(self) -> str:
-        operation, plan, bind = self._operation, self._plan, self._sql.bind
+        operation, plan, bind = self.operation, self._plan, self._sql.bind
         after = operation.after
         behind = "" if after is None else f"{_HIT}.score < {bind(after[0])}::bigint"
         tests: list[str] = []
@@ -227,12 +230,12 @@ class Asked:
         """Whether each alternative is one word, so that whatever holds a word of the query matches."""
         return all(
             len(clause.required) == 1 and not clause.required[0].is_phrase and not clause.excluded
-            for clause in self._operation.query.alternatives
+            for clause in self.operation.query.alternatives
         )
 
     def _filter(self, seq: str) -> list[str]:
         """The condition as a test of a row's number."""
-        condition = self._operation.condition
+        condition = self.operation.condition
         if condition is TRUE:
             return []
         # In a query of its own, where no name means anything but a column of the collection.
@@ -253,7 +256,7 @@ class Asked:
     def _joined(self, clause: Clause, weighing: Weighing) -> list[str]:
         bind = self._sql.bind
         words = sorted(
-            zip(self._operation.query.words, weighing.factors, weighing.frequencies, strict=True),
+            zip(self.operation.query.words, weighing.factors, weighing.frequencies, strict=True),
             key=lambda each: each[2],
         )
         average = self._average(weighing.average)
@@ -307,7 +310,7 @@ class Asked:
         source, seq = "", ""
         scores: list[str] = []
         for number, (word, factor) in enumerate(
-            zip(self._operation.query.words, weighing.factors, strict=True)
+            zip(self.operation.query.words, weighing.factors, strict=True)
         ):
             row = f"w{number}"
             entries = f"{self._source(word)} AS {row}"
@@ -320,7 +323,7 @@ class Asked:
     # ------------------------------------------------------------------------------------------------------- all else
 
     def _grouped(self, weighing: Weighing) -> list[str]:
-        words = list(enumerate(zip(self._operation.query.words, weighing.factors, strict=True)))
+        words = list(enumerate(zip(self.operation.query.words, weighing.factors, strict=True)))
         average = self._average(weighing.average)
         filtered = "".join(f" AND {test}" for test in self._filter("held.seq"))
         # A word adds less than 2**31 to a score; to add up bigints would take numeric.
@@ -352,12 +355,12 @@ class Asked:
 
     def _held(self) -> str:
         """The documents for which an alternative holds."""
-        numbers = {word: at for at, word in enumerate(self._operation.query.words)}
+        numbers = {word: at for at, word in enumerate(self.operation.query.words)}
         members: list[tuple[int, int, int]] = []
         phrases: list[tuple[int, str]] = []
         terms: list[tuple[int, str]] = []
         patterns: list[tuple[int, str]] = []
-        for at, clause in enumerate(self._operation.query.alternatives):
+        for at, clause in enumerate(self.operation.query.alternatives):
             required = {numbers[word] for term in clause.required for word in term.words}
             members += [(at, word, len(required)) for word in sorted(required)]
             phrases += [(at, _pattern(term)) for term in clause.required if term.is_phrase]

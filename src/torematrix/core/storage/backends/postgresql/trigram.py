@@ -78,6 +78,16 @@ class TrigramIndex:
         operators = f"{quote_name(trigrams)}.gin_trgm_ops"
         return (f"CREATE INDEX ON {self.table} USING gin (folded {operators})",)
 
+    def new(self, number: int, made: str, first: int) -> str:
+        """What stores the text of one document whose ``seq`` the query ``made`` gives, as a part of a WITH.
+
+        Bound as ``first``: its folded text, None where it takes no place.
+        """
+        return (
+            f'"$text{number}" AS (INSERT INTO {self.table} (seq, folded) SELECT seq, ${first}::text FROM {made} '
+            f"WHERE ${first}::text IS NOT NULL)"
+        )
+
     def folded(self, row: Row) -> str | None:
         """The text that is indexed of a row. One without a trigram is never asked for, and takes no place."""
         text = self._read(row)

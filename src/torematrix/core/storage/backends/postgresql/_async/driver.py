@@ -52,6 +52,7 @@ from .statements import execute, fetch
 __all__ = ["AsyncPostgreSQLDriver"]
 
 _SNAPSHOT = TransactionOptions(read_only=True, isolation=Isolation.SNAPSHOT)
+_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class AsyncPostgreSQLDriver(AsyncDriver):
@@ -297,7 +298,7 @@ class AsyncPostgreSQLDriver(AsyncDriver):
 
     async def _insert(self, operation: Insert, session: AsyncPostgreSQLSession | None) -> None:
         plan: TablePlan = operation.collection.plan
-        if len(operation.rows) == 1 and not plan.text_indexes:
+        if len(operation.rows) == 1:
             async with self._link(session) as link:
                 await writes.insert(link, plan, operation.rows[0])
             return
@@ -337,8 +338,14 @@ class AsyncPostgreSQLDriver(AsyncDriver):
             return await writes.remove(link, plan, operation.ids)
 
     async def _search(self, operation: Search, session: AsyncPostgreSQLSession | None) -> Ranked:
-        async with self._together(session, begin_statement(_SNAPSHOT)) as link:
-            return await search.run(link, operation)
+        plan: TablePlan = operation.collection.plan
+        # The first statement of a search takes the snapshot.
+        async with self._together(session, _READING) as link:
+            ranked = await search.run(link, operation)
+        if session is None and plan.search is not None and plan.search.crowded:
+            async with self._link(None) as link:
+                await search.fold(link, plan)
+        return ranked
 
     async def _aggregate(self, operation: Aggregate, session: AsyncPostgreSQLSession | None) -> list[Group]:
         statement, parameters = aggregate_statement(operation, operation.collection.plan)

@@ -67,9 +67,12 @@ async def _undo(link: AsyncLink) -> None:
 
 
 async def insert(link: AsyncLink, plan: TablePlan, row: Row) -> None:
-    """Store one new row."""
+    """Store one new row, and index its texts."""
     try:
-        await execute(link, plan.insert, plan.to_native(row))
+        if plan.text_indexes:
+            await search.insert(link, plan, row)
+        else:
+            await execute(link, plan.insert, plan.to_native(row))
     except psycopg.Error as error:
         if not is_duplicate(error):
             raise

@@ -53,6 +53,7 @@ from .statements import execute, fetch
 __all__ = ["PostgreSQLDriver"]
 
 _SNAPSHOT = TransactionOptions(read_only=True, isolation=Isolation.SNAPSHOT)
+_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class PostgreSQLDriver(Driver):
@@ -298,7 +299,7 @@ class PostgreSQLDriver(Driver):
 
     def _insert(self, operation: Insert, session: PostgreSQLSession | None) -> None:
         plan: TablePlan = operation.collection.plan
-        if len(operation.rows) == 1 and not plan.text_indexes:
+        if len(operation.rows) == 1:
             with self._link(session) as link:
                 writes.insert(link, plan, operation.rows[0])
             return
@@ -338,8 +339,14 @@ class PostgreSQLDriver(Driver):
             return writes.remove(link, plan, operation.ids)
 
     def _search(self, operation: Search, session: PostgreSQLSession | None) -> Ranked:
-        with self._together(session, begin_statement(_SNAPSHOT)) as link:
-            return search.run(link, operation)
+        plan: TablePlan = operation.collection.plan
+        # The first statement of a search takes the snapshot.
+        with self._together(session, _READING) as link:
+            ranked = search.run(link, operation)
+        if session is None and plan.search is not None and plan.search.crowded:
+            with self._link(None) as link:
+                search.fold(link, plan)
+        return ranked
 
     def _aggregate(self, operation: Aggregate, session: PostgreSQLSession | None) -> list[Group]:
         statement, parameters = aggregate_statement(operation, operation.collection.plan)

@@ -68,9 +68,12 @@ def _undo(link: Link) -> None:
 
 
 def insert(link: Link, plan: TablePlan, row: Row) -> None:
-    """Store one new row."""
+    """Store one new row, and index its texts."""
     try:
-        execute(link, plan.insert, plan.to_native(row))
+        if plan.text_indexes:
+            search.insert(link, plan, row)
+        else:
+            execute(link, plan.insert, plan.to_native(row))
     except psycopg.Error as error:
         if not is_duplicate(error):
             raise
