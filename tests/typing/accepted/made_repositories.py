@@ -55,6 +55,13 @@ def storages(storage: Storage) -> None:
     assert_type(storage.statistics(), dict[str, Any])
 
 
+def from_files(path: Path) -> None:
+    made = StorageFactory.create_from_file(path, Note, "notes", section="storage", password="elsewhere")
+    assert_type(made, StorageRepository[Note])
+    waiting = StorageFactory.create_async_from_file("a.toml", Note, "notes")
+    assert_type(waiting, AsyncStorageRepository[Note])
+
+
 def free_form(storage: Storage) -> None:
     documents = assert_type(storage.repository(dict, "documents"), StorageRepository[dict[str, Any]])
     assert_type(documents.create({"title": "first"}), dict[str, Any])

@@ -15,6 +15,7 @@ from .rows import PORTIONS, Portion, short
 from .values import CONTAINERS, NUMBERS, VALUES
 
 __all__ = [
+    "gram_attempts",
     "key_attempts",
     "name_attempts",
     "operand_attempts",
@@ -58,6 +59,19 @@ def _operands(text: str, window: QueryFilter) -> Iterator[Attempt]:
         yield Attempt(f"{about}, within", "list", (window & within,))
         yield Attempt(f"{about}, like", "list", (window & like,))
     yield Attempt(f"{about}, regex", "list", (window & F("text").matches(text),))
+
+
+@functools.cache
+def gram_attempts(portion: Portion) -> list[Attempt]:
+    """Texts as parts of what an index of trigrams finds."""
+    attempts: list[Attempt] = []
+    for text in portion.texts:
+        within = F("text").contains(text) | F("text").ends_with(text)
+        like = F("text").like(f"%{text}%") | F("text").ilike(f"{text}%")
+        about = f"part {short(text)}"
+        attempts.append(Attempt(f"{about}, within", "list", (portion.window & within,)))
+        attempts.append(Attempt(f"{about}, like", "list", (portion.window & like,)))
+    return attempts
 
 
 @functools.cache

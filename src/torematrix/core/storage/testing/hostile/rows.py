@@ -17,7 +17,7 @@ from . import TEXTS
 from .attempts import SECRET
 from .values import CONTAINERS, NUMBERS
 
-__all__ = ["GROUPS", "PORTIONS", "Held", "Portion", "is_kept", "short", "value_documents"]
+__all__ = ["GROUPS", "PORTIONS", "Grams", "Held", "Portion", "is_kept", "short", "value_documents"]
 
 _SIZE: Final = 48
 _LONGEST_INDEXED: Final = 2_000
@@ -33,6 +33,14 @@ class Held:
     tags: list[str] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
     secret: str = SECRET
+    id: str | None = None
+
+
+@dataclass
+class Grams:
+    """An entity whose text has an index of its trigrams."""
+
+    text: Annotated[str, Index(substring=True)] = ""
     id: str | None = None
 
 
@@ -76,6 +84,12 @@ class Portion:
             )
             for number, text in enumerate(kept)
         ]
+
+    @cached_property
+    def grams(self) -> list[Grams]:
+        """One entity for each text, with the text before its neighbour, so that there is something around it."""
+        kept = self.kept
+        return [Grams(f"{text}{kept[number - 1]}", self.id(number)) for number, text in enumerate(kept)]
 
     @cached_property
     def documents(self) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from ..._async.harness import AsyncKit
 from ..._async.probe import AsyncProbe
 from ...hostile.attempts import reference_outcomes
 from ...hostile.questions import (
+    gram_attempts,
     key_attempts,
     name_attempts,
     operand_attempts,
@@ -25,7 +26,7 @@ from ...hostile.questions import (
     value_attempts,
     value_key_attempts,
 )
-from ...hostile.rows import GROUPS, PORTIONS, Held, value_documents
+from ...hostile.rows import GROUPS, PORTIONS, Grams, Held, value_documents
 from ...needs import needs
 from ..entities import Plain
 
@@ -41,6 +42,19 @@ async def test_operands_are_data(kit: AsyncKit) -> None:
             for portion in group:
                 attempts = operand_attempts(portion)
                 expected = reference_outcomes(f"operands {portion.number}", Held, portion.rows, attempts)
+                assert await probe.differences(repository, attempts, expected) == []
+
+
+@needs(Feature.SUBSTRING_INDEX)
+async def test_parts_are_data(kit: AsyncKit) -> None:
+    """An index of trigrams finds what the rules say, and reads no text as an expression."""
+    async with AsyncProbe(kit) as probe:
+        for group in GROUPS:
+            repository = await kit.repository(Grams)
+            await probe.fill(repository, [row for portion in group for row in portion.grams])
+            for portion in group:
+                attempts = gram_attempts(portion)
+                expected = reference_outcomes(f"grams {portion.number}", Grams, portion.grams, attempts)
                 assert await probe.differences(repository, attempts, expected) == []
 
 

@@ -18,6 +18,7 @@ from ..._sync.harness import Kit
 from ..._sync.probe import Probe
 from ...hostile.attempts import reference_outcomes
 from ...hostile.questions import (
+    gram_attempts,
     key_attempts,
     name_attempts,
     operand_attempts,
@@ -26,7 +27,7 @@ from ...hostile.questions import (
     value_attempts,
     value_key_attempts,
 )
-from ...hostile.rows import GROUPS, PORTIONS, Held, value_documents
+from ...hostile.rows import GROUPS, PORTIONS, Grams, Held, value_documents
 from ...needs import needs
 from ..entities import Plain
 
@@ -42,6 +43,19 @@ def test_operands_are_data(kit: Kit) -> None:
             for portion in group:
                 attempts = operand_attempts(portion)
                 expected = reference_outcomes(f"operands {portion.number}", Held, portion.rows, attempts)
+                assert probe.differences(repository, attempts, expected) == []
+
+
+@needs(Feature.SUBSTRING_INDEX)
+def test_parts_are_data(kit: Kit) -> None:
+    """An index of trigrams finds what the rules say, and reads no text as an expression."""
+    with Probe(kit) as probe:
+        for group in GROUPS:
+            repository = kit.repository(Grams)
+            probe.fill(repository, [row for portion in group for row in portion.grams])
+            for portion in group:
+                attempts = gram_attempts(portion)
+                expected = reference_outcomes(f"grams {portion.number}", Grams, portion.grams, attempts)
                 assert probe.differences(repository, attempts, expected) == []
 
 
