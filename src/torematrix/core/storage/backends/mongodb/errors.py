@@ -41,12 +41,14 @@ _GONE: Final = "the server has ended the transaction, which took too long or los
 _PATTERN: Final = (
     "MongoDB gave up on the pattern, because some text is too long for it; "
     "use a simpler pattern, or narrow the filter down"
-)_DENIED: Final = "the server does not allow it to this user"
+)
+_DENIED: Final = "the server does not allow it to this user"
 _LOGIN: Final = "the server refused the user or the password"
 _OUTDATED: Final = (
     "what is kept of texts has been declared otherwise since the collection was opened; "
     "open the storage again"
-)_SNAPSHOT: Final = "the server no longer has the snapshot that is being read; read again"
+)
+_SNAPSHOT: Final = "the server no longer has the snapshot that is being read; read again"
 
 # Code of the server (src/mongo/base/error_codes.yml) -> (class, what happened and what to do, retryable).
 _BY_CODE: Final[dict[int, tuple[type[StorageError], str, bool]]] = {

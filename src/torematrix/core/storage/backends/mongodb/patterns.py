@@ -2,7 +2,8 @@ r"""LIKE patterns and literal tests of strings, as aggregation expressions that 
 
 ``$regex`` is not used: where PCRE meets a limit of its own it answers "no match" without a word. ``$indexOfBytes``
 finds literal text and has no limit. A pattern without ``_`` is its segments, looked for one after the other; the
-leftmost place is always right (see ``query/patterns``). Segments with ``_`` go to ``$regexMatch``, which raises at its limits.
+leftmost place is always right (see ``query/patterns``). Segments with ``_`` go to ``$regexMatch``, which raises at its
+limits.
 
 Under simple case folding the value is folded too, as far as the pattern can tell: ``$toLower`` folds ASCII and nothing
 else, and of the other characters those are replaced that fold to one in the pattern.

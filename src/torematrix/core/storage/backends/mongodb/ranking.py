@@ -176,7 +176,7 @@ class Ranking:
                 {"$add": [{"$multiply": [10 * average, "$$w"]}, "$$base"]},
             ]
         }
-        return {"$let": {"vars": {"w": self._count(word, certain)}, "in": {"$trunc": quotient}}}
+        return {"$let": {"vars": {"w": self._count(word, certain)}, "in": {"$floor": quotient}}}
 
     def _count(self, word: Word, certain: bool) -> Any:
         """How often a document holds the word, weighted, at most 1,023."""
