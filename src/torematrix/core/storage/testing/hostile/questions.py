@@ -68,9 +68,8 @@ def gram_attempts(portion: Portion) -> list[Attempt]:
     for text in portion.texts:
         within = F("text").contains(text) | F("text").ends_with(text)
         like = F("text").like(f"%{text}%") | F("text").ilike(f"{text}%")
-        about = f"part {short(text)}"
-        attempts.append(Attempt(f"{about}, within", "list", (portion.window & within,)))
-        attempts.append(Attempt(f"{about}, like", "list", (portion.window & like,)))
+        conditions = [within | like] if _WILDCARDS.isdisjoint(text) else [within, like]
+        attempts += [Attempt(f"part {short(text)}", "list", (portion.window & each,)) for each in conditions]
     return attempts
 
 
