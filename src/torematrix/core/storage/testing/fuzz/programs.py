@@ -24,18 +24,8 @@ __all__ = ["make_program"]
 _SINGLE_EVERY: Final = 20
 """One program in so many has single-document writes alone, for deployments that have no others."""
 _BAD_VALUES: Final[tuple[Any, ...]] = (
-    float("nan"),
-    float("inf"),
-    2**63,
-    "\0",
-    "\ud800",
-    object,
-    b"\0",
-    (1, 2),
-    {1: 2},
-    [{}],
-    1.5,
-)
+    *(float("nan"), float("inf"), 2**63, "\0", "\ud800", object, b"\0", (1, 2), {1: 2}, [{}], 1.5, "é" * 1001),
+)  # fmt: skip
 _SPREAD: Final = 0x9E3779B97F4A7C15F39CC0605CEDC835
 """Odd, so that its multiples differ; they look like random UUIDs."""
 _BAD_IDS: Final = ("", "nope", "\0", "\ud800", "x" * 2_001)

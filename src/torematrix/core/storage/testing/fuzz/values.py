@@ -281,6 +281,8 @@ def _new(draws: Draws, scalar: Scalar) -> Any:
 
 
 def _text(draws: Draws, _: Scalar) -> str:
+    if draws.chance(0.04):
+        return "é" * draws.pick((990, 1000))  # up to what may be indexed
     points = (0x20 + draws.below(0x5F), 0xA0 + draws.below(0x200), 0x3040 + draws.below(0x60), 0x1F600)
     return "".join(chr(draws.pick(points)) for _ in range(draws.below(12)))
 
