@@ -99,7 +99,7 @@ class AsyncMongoDriver(AsyncDriver):
     def sums(self) -> AsyncSums:
         """What keeps the sums that relevance needs."""
         if self._sums is None:
-            self._sums = AsyncSums(self.server)
+            self._sums = AsyncSums(self.server, self._pause)
         return self._sums
 
     @property
@@ -115,10 +115,7 @@ class AsyncMongoDriver(AsyncDriver):
             raise StorageError("the storage is closed", backend=self.backend)
         if self._server is not None:
             return
-        try:
-            server = AsyncServer(self.config)
-        except PyMongoError as error:
-            raise translate(error) or StorageError("MongoDB failed", backend=self.backend) from error
+        server = AsyncServer(self.config)
         try:
             await server.connect()
             self._cursor_key = self.config.cursor_key or await ensure.prepare(server)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from pymongo.errors import OperationFailure
+
 from ....query.conditions import Condition
 from ....query.operations import Ranked, Search, SearchStatistics
 from ..documents import Document
@@ -17,12 +19,15 @@ from ..ranking import SCORE, Ranking
 from ..texts import TextIndexes
 from ..words import NOTHING, SearchIndex, Totals
 from .server import AsyncServer
-from .totals import TOTALS, AsyncSums, selecting
+from .totals import SNAPSHOT_UNAVAILABLE, TOTALS, AsyncSums, selecting
 
 __all__ = ["run", "statements"]
 
 Command = dict[str, Any]
 Compiled = Callable[[Condition], dict[str, Any]]
+
+_ATTEMPTS: Final = 8
+"""So often a search begins again whose snapshot is from before an index was made: the next one will not be."""
 
 _COUNTS: Final = 50
 """So many words are counted by one command."""
@@ -46,9 +51,22 @@ async def run(
         compiled: makes a filter of a condition.
         pending: what the transaction at hand adds to the sums, and has not stored yet.
     """
+    attempts = 0
+    while True:
+        try:
+            return await _run(sums, _Moment(sums.server, session), operation, compiled, pending)
+        except OperationFailure as error:
+            attempts += 1
+            if session is not None or error.code != SNAPSHOT_UNAVAILABLE or attempts == _ATTEMPTS:
+                raise
+        await sums.pause(0.005 * 2**attempts)
+
+
+async def _run(
+    sums: AsyncSums, moment: _Moment, operation: Search, compiled: Compiled, pending: Totals
+) -> Ranked:
     plan: CollectionPlan = operation.collection.plan
     ranking = Ranking(_search_index(plan), operation, compiled)
-    moment = _Moment(sums.server, session)
     statistics = operation.statistics or await _statistics(sums, moment, plan, ranking, pending)
     if operation.query.is_empty:
         return Ranked([], 0 if operation.with_total else None, statistics)
@@ -62,7 +80,8 @@ async def run(
     if operation.limit == 0:
         return Ranked([], total, statistics)
     documents = await moment.all(_command(plan, ranking.page(statistics, plan.projection)))
-    rows = [(int(document[SCORE]), plan.form.row(document)) for document in documents]
+    # What a row holds of a document without a schema is all that is in it.
+    rows = [(int(document.pop(SCORE)), plan.form.row(document)) for document in documents]
     return Ranked(rows, total, statistics)
 
 

@@ -21,7 +21,7 @@ from ..plan import CollectionPlan
 from ..texts import TextIndexes
 from ..words import Totals
 from .server import AsyncServer
-from .totals import TOTALS, gate_of, new_gate, parts_of, stored_part
+from .totals import SNAPSHOT_UNAVAILABLE, TOTALS, gate_of, new_gate, parts_of, stored_part
 
 __all__ = ["ensure"]
 
@@ -140,9 +140,13 @@ async def _add_up(
     had are replaced by what was added up, and those that came since stay.
     """
     for attempt in range(_ROUNDS):
-        await pause(0.05 * attempt)
-        if await _added_up(server, texts):
-            return
+        await pause(0.02 * attempt)
+        try:
+            if await _added_up(server, texts):
+                return
+        except OperationFailure as error:
+            if error.code != SNAPSHOT_UNAVAILABLE:
+                raise
     raise UnavailableError(
         f"the sums of {texts.collection!r} are being made by others; open it again",
         backend="mongodb",

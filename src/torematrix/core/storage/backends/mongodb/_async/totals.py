@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from pymongo import timeout
@@ -24,10 +24,23 @@ from ..texts import TextIndexes
 from ..words import NOTHING, Totals
 from .server import AsyncServer
 
-__all__ = ["GATHERED", "TOTALS", "AsyncSums", "gate_of", "new_gate", "parts_of", "selecting", "stored_part"]
+__all__ = [
+    "GATHERED",
+    "SNAPSHOT_UNAVAILABLE",
+    "TOTALS",
+    "AsyncSums",
+    "gate_of",
+    "new_gate",
+    "parts_of",
+    "selecting",
+    "stored_part",
+]
 
 TOTALS: Final = "torematrix_totals"
 """The library's own collection of sums."""
+
+SNAPSHOT_UNAVAILABLE: Final = 246
+"""The code of the server's error for a snapshot from before the collection's indexes or rules were changed."""
 
 GATHERED: Final = 64
 """So many documents of sums are worth folding: adding them up takes about as long as a round trip."""
@@ -68,10 +81,12 @@ class AsyncSums:
 
     Attributes:
         server: what holds them.
+        pause: waits for so many seconds.
     """
 
-    def __init__(self, server: AsyncServer) -> None:
+    def __init__(self, server: AsyncServer, pause: Callable[[float], Awaitable[object]]) -> None:
         self.server = server
+        self.pause = pause
         self._noted: dict[TextIndexes, int] = {}
 
     def found(self, texts: TextIndexes, documents: int) -> None:

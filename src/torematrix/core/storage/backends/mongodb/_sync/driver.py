@@ -98,7 +98,7 @@ class MongoDriver(Driver):
     def sums(self) -> Sums:
         """What keeps the sums that relevance needs."""
         if self._sums is None:
-            self._sums = Sums(self.server)
+            self._sums = Sums(self.server, self._pause)
         return self._sums
 
     @property

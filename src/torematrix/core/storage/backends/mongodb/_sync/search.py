@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from pymongo.errors import OperationFailure
+
 from ....query.conditions import Condition
 from ....query.operations import Ranked, Search, SearchStatistics
 from ..documents import Document
@@ -18,12 +20,15 @@ from ..ranking import SCORE, Ranking
 from ..texts import TextIndexes
 from ..words import NOTHING, SearchIndex, Totals
 from .server import Server
-from .totals import TOTALS, Sums, selecting
+from .totals import SNAPSHOT_UNAVAILABLE, TOTALS, Sums, selecting
 
 __all__ = ["run", "statements"]
 
 Command = dict[str, Any]
 Compiled = Callable[[Condition], dict[str, Any]]
+
+_ATTEMPTS: Final = 8
+"""So often a search begins again whose snapshot is from before an index was made: the next one will not be."""
 
 _COUNTS: Final = 50
 """So many words are counted by one command."""
@@ -45,9 +50,20 @@ def run(sums: Sums, session: Any, operation: Search, compiled: Compiled, pending
         compiled: makes a filter of a condition.
         pending: what the transaction at hand adds to the sums, and has not stored yet.
     """
+    attempts = 0
+    while True:
+        try:
+            return _run(sums, _Moment(sums.server, session), operation, compiled, pending)
+        except OperationFailure as error:
+            attempts += 1
+            if session is not None or error.code != SNAPSHOT_UNAVAILABLE or attempts == _ATTEMPTS:
+                raise
+        sums.pause(0.005 * 2**attempts)
+
+
+def _run(sums: Sums, moment: _Moment, operation: Search, compiled: Compiled, pending: Totals) -> Ranked:
     plan: CollectionPlan = operation.collection.plan
     ranking = Ranking(_search_index(plan), operation, compiled)
-    moment = _Moment(sums.server, session)
     statistics = operation.statistics or _statistics(sums, moment, plan, ranking, pending)
     if operation.query.is_empty:
         return Ranked([], 0 if operation.with_total else None, statistics)
@@ -61,7 +77,8 @@ def run(sums: Sums, session: Any, operation: Search, compiled: Compiled, pending
     if operation.limit == 0:
         return Ranked([], total, statistics)
     documents = moment.all(_command(plan, ranking.page(statistics, plan.projection)))
-    rows = [(int(document[SCORE]), plan.form.row(document)) for document in documents]
+    # What a row holds of a document without a schema is all that is in it.
+    rows = [(int(document.pop(SCORE)), plan.form.row(document)) for document in documents]
     return Ranked(rows, total, statistics)
 
 

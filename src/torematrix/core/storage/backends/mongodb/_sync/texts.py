@@ -22,7 +22,7 @@ from ..plan import CollectionPlan
 from ..texts import TextIndexes
 from ..words import Totals
 from .server import Server
-from .totals import TOTALS, gate_of, new_gate, parts_of, stored_part
+from .totals import SNAPSHOT_UNAVAILABLE, TOTALS, gate_of, new_gate, parts_of, stored_part
 
 __all__ = ["ensure"]
 
@@ -137,9 +137,13 @@ def _add_up(server: Server, texts: TextIndexes, pause: Callable[[float], object]
     had are replaced by what was added up, and those that came since stay.
     """
     for attempt in range(_ROUNDS):
-        pause(0.05 * attempt)
-        if _added_up(server, texts):
-            return
+        pause(0.02 * attempt)
+        try:
+            if _added_up(server, texts):
+                return
+        except OperationFailure as error:
+            if error.code != SNAPSHOT_UNAVAILABLE:
+                raise
     raise UnavailableError(
         f"the sums of {texts.collection!r} are being made by others; open it again",
         backend="mongodb",

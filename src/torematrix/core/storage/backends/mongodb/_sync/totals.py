@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from pymongo import timeout
@@ -25,10 +25,23 @@ from ..texts import TextIndexes
 from ..words import NOTHING, Totals
 from .server import Server
 
-__all__ = ["GATHERED", "TOTALS", "Sums", "gate_of", "new_gate", "parts_of", "selecting", "stored_part"]
+__all__ = [
+    "GATHERED",
+    "SNAPSHOT_UNAVAILABLE",
+    "TOTALS",
+    "Sums",
+    "gate_of",
+    "new_gate",
+    "parts_of",
+    "selecting",
+    "stored_part",
+]
 
 TOTALS: Final = "torematrix_totals"
 """The library's own collection of sums."""
+
+SNAPSHOT_UNAVAILABLE: Final = 246
+"""The code of the server's error for a snapshot from before the collection's indexes or rules were changed."""
 
 GATHERED: Final = 64
 """So many documents of sums are worth folding: adding them up takes about as long as a round trip."""
@@ -69,10 +82,12 @@ class Sums:
 
     Attributes:
         server: what holds them.
+        pause: waits for so many seconds.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, pause: Callable[[float], object]) -> None:
         self.server = server
+        self.pause = pause
         self._noted: dict[TextIndexes, int] = {}
 
     def found(self, texts: TextIndexes, documents: int) -> None:
