@@ -15,6 +15,42 @@ __all__ = ["Durability", "MongoDBConfig", "options_from_url"]
 
 _SCHEMES: Final = ("mongodb", "mongodb+srv")
 _DATABASE: Final = re.compile(r"[^/\\. \"$*<>:|?\x00]+")
+_PASSED_ON: Final = frozenset(
+    {
+        *("replicaset", "directconnection", "loadbalanced", "appname", "compressors", "zlibcompressionlevel"),
+        *("tls", "ssl", "tlscafile", "tlscertificatekeyfile", "tlscertificatekeyfilepassword", "tlscrlfile"),
+        *(
+            "tlsinsecure",
+            "tlsallowinvalidcertificates",
+            "tlsallowinvalidhostnames",
+            "tlsdisableocspendpointcheck",
+        ),
+        *("authsource", "authmechanism", "authmechanismproperties", "srvmaxhosts", "srvservicename"),
+        *("heartbeatfrequencyms", "localthresholdms", "maxidletimems", "maxconnecting", "minpoolsize"),
+        *("servermonitoringmode", "retryreads"),
+    }
+)
+"""Parameters of a URI that say how to reach the deployment, and are PyMongo's own business."""
+_INSTEAD: Final = {
+    "maxpoolsize": "pool_size",
+    "waitqueuetimeoutms": "pool_timeout",
+    "connecttimeoutms": "connect_timeout",
+    "serverselectiontimeoutms": "connect_timeout",
+    "sockettimeoutms": "operation_timeout",
+    "timeoutms": "operation_timeout",
+    "wtimeoutms": "operation_timeout",
+    "w": "durability",
+    "journal": "durability",
+}
+"""Parameters for which there is an option."""
+_AS_IT_IS: Final = {
+    "w": "majority",
+    "journal": "true",
+    "retrywrites": "true",
+    "readpreference": "primary",
+    "readconcernlevel": "majority",
+}
+"""What some parameters always are here; saying so is no mistake."""
 _OURS: Final = frozenset(
     {
         "database",
@@ -63,6 +99,10 @@ class MongoDBConfig(Configuration, frozen=True, kw_only=True, forbid_unknown_fie
     cursor_key: bytes | None = None
 
     def __post_init__(self) -> None:
+        for name, kind in (("connection", str), ("database", str), ("pool_size", int)):
+            given: object = getattr(self, name)
+            if not isinstance(given, kind) or isinstance(given, bool):
+                raise ConfigurationError(f"{name} is of type {kind.__name__}")
         try:
             scheme = urlsplit(self.connection).scheme
         except ValueError:
@@ -71,6 +111,7 @@ class MongoDBConfig(Configuration, frozen=True, kw_only=True, forbid_unknown_fie
             raise ConfigurationError(
                 "connection is a URI such as mongodb://host:27017/?replicaSet=name or mongodb+srv://host"
             )
+        _check_parameters(self.connection)
         # The server's own limits; on Windows it allows fewer characters, and those are refused everywhere.
         if not _DATABASE.fullmatch(self.database) or len(self.database.encode()) > 63:
             raise ConfigurationError(
@@ -79,8 +120,7 @@ class MongoDBConfig(Configuration, frozen=True, kw_only=True, forbid_unknown_fie
         if self.pool_size < 1:
             raise ConfigurationError("pool_size is at least 1")
         for name in ("pool_timeout", "connect_timeout", "operation_timeout"):
-            seconds: float = getattr(self, name)
-            if not (math.isfinite(seconds) and 0 < seconds <= 86_400):
+            if not _is_seconds(getattr(self, name)):
                 raise ConfigurationError(f"{name} is in seconds, above 0 and at most 86,400")
         if self.cursor_key is not None and len(self.cursor_key) < 32:
             raise ConfigurationError("cursor_key has at least 32 bytes")
@@ -89,6 +129,28 @@ class MongoDBConfig(Configuration, frozen=True, kw_only=True, forbid_unknown_fie
     def host(self) -> str:
         """The servers alone: the rest of a URI may hold secrets."""
         return urlsplit(self.connection).netloc.rpartition("@")[2]
+
+
+def _is_seconds(value: object) -> bool:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    return math.isfinite(value) and 0 < value <= 86_400
+
+
+def _check_parameters(connection: str) -> None:
+    """Refuse parameters that would make answers or guarantees others than the library promises."""
+    for name, value in parse_qsl(urlsplit(connection).query, keep_blank_values=True):
+        lowered = name.lower()
+        if lowered in _PASSED_ON or _AS_IT_IS.get(lowered) == value.lower():
+            continue
+        if lowered in _INSTEAD:
+            raise ConfigurationError(f"connection: give the option {_INSTEAD[lowered]} instead of {lowered}")
+        if lowered in _AS_IT_IS:
+            raise ConfigurationError(f"connection: {lowered} is always {_AS_IT_IS[lowered]}")
+        raise ConfigurationError(
+            "connection: a parameter of the URI is none that is known; those that say how to reach the deployment are "
+            + ", ".join(sorted(_PASSED_ON))
+        )
 
 
 def options_from_url(url: str) -> dict[str, object]:

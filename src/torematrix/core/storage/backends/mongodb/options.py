@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
 from bson.int64 import Int64
 from bson.raw_bson import RawBSONDocument
+from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
+from pymongo.uri_parser import split_options
 from pymongo.write_concern import WriteConcern
 
+from ...errors import ConfigurationError
 from .config import Durability, MongoDBConfig
 
-__all__ = ["RAW", "READING", "SNAPSHOT", "client_options", "journal", "write_concern"]
+__all__ = [
+    "RAW",
+    "READING",
+    "SNAPSHOT",
+    "check_connection",
+    "client_options",
+    "journal",
+    "refused",
+    "write_concern",
+]
 
 
 class _Int64(TypeDecoder):
@@ -31,9 +44,29 @@ READING: Final[CodecOptions[Any]] = CodecOptions(type_registry=TypeRegistry([_In
 SNAPSHOT: Final = ReadConcern("snapshot")
 
 
+def check_connection(config: MongoDBConfig) -> None:
+    """Refuse a URI that PyMongo does, or in which it would pass over a mistake with a warning.
+
+    Raises:
+        ConfigurationError: it says no more, for the URI may hold secrets anywhere.
+    """
+    try:
+        split_options(urlsplit(config.connection).query, validate=True, warn=False)
+    except (PyMongoError, ValueError, TypeError):
+        raise refused() from None
+
+
+def refused() -> ConfigurationError:
+    """The error for a URI that is not acceptable."""
+    return ConfigurationError(
+        "the connection's URI is not acceptable to PyMongo: check its hosts, its user and its parameters",
+        backend="mongodb",
+    )
+
+
 def client_options(config: MongoDBConfig) -> dict[str, Any]:
     """The options of a client, beside its URI."""
-    return {
+    options: dict[str, Any] = {
         "maxPoolSize": config.pool_size,
         "waitQueueTimeoutMS": _milliseconds(config.pool_timeout),
         "serverSelectionTimeoutMS": _milliseconds(config.connect_timeout),
@@ -42,9 +75,10 @@ def client_options(config: MongoDBConfig) -> dict[str, Any]:
         "socketTimeoutMS": _milliseconds(config.operation_timeout),
         "retryWrites": True,
         "retryReads": True,
-        "tz_aware": False,
-        "appname": "torematrix-storage",
     }
+    if "appname=" not in config.connection.lower():
+        options["appname"] = "torematrix-storage"
+    return options
 
 
 def write_concern(config: MongoDBConfig) -> WriteConcern:

@@ -114,10 +114,7 @@ class MongoDriver(Driver):
             raise StorageError("the storage is closed", backend=self.backend)
         if self._server is not None:
             return
-        try:
-            server = Server(self.config)
-        except PyMongoError as error:
-            raise translate(error) or StorageError("MongoDB failed", backend=self.backend) from error
+        server = Server(self.config)
         try:
             server.connect()
             self._cursor_key = self.config.cursor_key or ensure.prepare(server)

@@ -15,7 +15,7 @@ from pymongo.read_concern import ReadConcern
 from ....errors import StorageError
 from ..config import MongoDBConfig
 from ..errors import translate
-from ..options import RAW, READING, client_options, write_concern
+from ..options import RAW, READING, check_connection, client_options, refused, write_concern
 
 __all__ = ["Server", "Reply"]
 
@@ -43,7 +43,11 @@ class Server:
         self.transactions = False
         self.version = ""
         self._concern: dict[str, Any] = {"level": "majority"}
-        self.client: Any = MongoClient(config.connection, connect=False, **client_options(config))
+        check_connection(config)
+        try:
+            self.client: Any = MongoClient(config.connection, connect=False, **client_options(config))
+        except (PyMongoError, ValueError, TypeError):
+            raise refused() from None
         self.database: Any = self.client.get_database(
             config.database,
             codec_options=READING,
