@@ -27,6 +27,10 @@ async def prepare(connection: Any) -> None:
     )
 
 
+async def leave(_: object) -> None:
+    """Nothing was set on the connection that a round trip would have to reset, as the pool does otherwise."""
+
+
 class Items:
     """The items."""
 
@@ -131,7 +135,7 @@ class Candidate:
 
     @classmethod
     async def open(cls, place: str) -> Candidate:
-        pool = await asyncpg.create_pool(place, min_size=1, max_size=form.POOL, init=prepare)
+        pool = await asyncpg.create_pool(place, min_size=1, max_size=form.POOL, init=prepare, reset=leave)
         for statement in form.ITEM_TABLES:
             await pool.execute(statement)
         return cls(pool)
