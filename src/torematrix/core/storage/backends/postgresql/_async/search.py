@@ -65,7 +65,8 @@ async def run(connection: AsyncLink, operation: Search) -> Ranked:
         statement, parameters = asked.page(_weighing(statistics), Sql())
         # Not prepared, unless all words are rare: a plan depends on how frequent they are.
         prepare = None if sum(statistics.frequencies) <= _RARE and operation.condition is TRUE else False
-        await connection.kept.execute(statement, parameters, prepare=prepare)  # type: ignore[call-overload]
+        # psycopg wants a literal string, against injection; statements are made in ``scoring``, and all values bound.
+        await connection.kept.execute(statement, parameters, prepare=prepare)  # pyright: ignore[reportArgumentType]
         found = await connection.kept.fetchall()
     total = int(found[0][0]) if operation.with_total else None
     if operation.with_total:

@@ -66,7 +66,8 @@ def run(connection: Link, operation: Search) -> Ranked:
         statement, parameters = asked.page(_weighing(statistics), Sql())
         # Not prepared, unless all words are rare: a plan depends on how frequent they are.
         prepare = None if sum(statistics.frequencies) <= _RARE and operation.condition is TRUE else False
-        connection.kept.execute(statement, parameters, prepare=prepare)  # type: ignore[call-overload]
+        # psycopg wants a literal string, against injection; statements are made in ``scoring``, and all values bound.
+        connection.kept.execute(statement, parameters, prepare=prepare)  # pyright: ignore[reportArgumentType]
         found = connection.kept.fetchall()
     total = int(found[0][0]) if operation.with_total else None
     if operation.with_total:
