@@ -138,12 +138,14 @@ def _weight(node: Any, known: dict[int, int]) -> int:
         return known[id(node)]
     known[id(node)] = 0
     weight, names = 1, set[str]()
-    for child in node.value:
-        name, value = child if isinstance(child, tuple) else (None, child)
-        if name is not None and isinstance(name.value, str):
-            if name.value in names:
-                raise _MalformedError("a name stands twice in one table")
-            names.add(name.value)
+    for child in cast("list[object]", node.value):
+        value = child
+        if isinstance(child, tuple):
+            name, value = cast("tuple[Any, Any]", child)
+            if isinstance(name.value, str):
+                if name.value in names:
+                    raise _MalformedError("a name stands twice in one table")
+                names.add(name.value)
         weight += _weight(value, known)
     known[id(node)] = weight
     return weight

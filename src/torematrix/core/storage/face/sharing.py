@@ -21,7 +21,7 @@ from ._sync.storage import Storage
 
 __all__ = ["shared_async_storage", "shared_storage"]
 
-_Key: TypeAlias = tuple[int, type[Any], str, bytes]
+_Key: TypeAlias = tuple[int, Any, str, bytes]
 
 _lock: Final = threading.Lock()
 _storages: Final[WeakValueDictionary[_Key, Storage]] = WeakValueDictionary()
@@ -65,7 +65,7 @@ def _key(config: Any) -> _Key:
     path = getattr(config, "database_path", None)
     # The same relative path is another file once the current folder has changed. Path.resolve would look at the disk.
     place = os.path.abspath(path) if isinstance(path, str) else ""  # noqa: PTH100
-    return os.getpid(), type(config), place, msgspec.msgpack.encode(config)
+    return os.getpid(), config.__class__, place, msgspec.msgpack.encode(config)
 
 
 def _is_at_home(storage: AsyncStorage, loop: Any) -> bool:

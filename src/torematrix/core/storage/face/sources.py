@@ -112,7 +112,8 @@ def _choices(declared: Any) -> list[str]:
     if isinstance(declared, type) and issubclass(declared, enum.Enum):
         return [repr(each.value) for each in declared]
     found: list[str] = []
-    for part in getattr(declared, "__args__", ()):
+    parts: tuple[Any, ...] = getattr(cast("object", declared), "__args__", ())
+    for part in parts:
         found += _choices(part) if isinstance(part, type) or hasattr(part, "__args__") else [repr(part)]
     return [each for each in found if each != "None"]
 

@@ -97,7 +97,7 @@ def spec_of(
     """The index over these paths, named after them where no name is given."""
     if name is None:
         name = _name(paths, scalars, unique=unique, substring=substring)
-    elif not isinstance(name, str) or not _IDENTIFIER.fullmatch(name) or len(name) > MAX_NAME_BYTES:
+    elif not _IDENTIFIER.fullmatch(name) or len(name) > MAX_NAME_BYTES:
         raise ConfigurationError(
             f"an index's name is ASCII letters, digits and underscores, at most {MAX_NAME_BYTES} of them: {name!r}"
         )

@@ -48,10 +48,14 @@ class Probe:
             assert canary.list() == self._planted
             assert CANARY in self._kit.storage.collections()
 
+    @property
+    def has_bulk_writes(self) -> bool:
+        """Whether the storage writes several entities at once."""
+        return self._kit.storage.capabilities.features[Feature.BULK_WRITES].support is not Support.REFUSED
+
     def fill(self, repository: Any, rows: Iterable[Any]) -> None:
         """Store these entities, one by one where the storage has no bulk writes."""
-        cell = self._kit.storage.capabilities.features[Feature.BULK_WRITES]
-        if cell.support is not Support.REFUSED:
+        if self.has_bulk_writes:
             repository.bulk_create(rows)
             return
         for row in rows:

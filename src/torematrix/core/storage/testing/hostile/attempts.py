@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import msgspec
 
@@ -46,29 +46,25 @@ def outcome_of_result(result: object, *, whole: bool) -> str:
 
 
 def _plain(value: object, whole: bool) -> Any:
+    found: Any = value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = dataclasses.asdict(value)
-        return value if whole else value["id"]
-    match value:
-        case PaginatedResult(items=items, total=total):
-            return {"items": _plain(cast("object", items), whole), "total": total}
-        case CursorPage(items=items, next=after, previous=before):
-            # The text of a cursor is signed with a key of the database's own.
-            return {
-                "items": _plain(cast("object", items), whole),
-                "more": [after is not None, before is not None],
-            }
-        case SearchHit(entity=entity, score=score, snippets=snippets):
-            return [_plain(cast("object", entity), whole), score, snippets]
-        case Explanation(operation=operation):
-            return operation
-        case dict():
-            entity = cast("dict[str, Any]", value)
-            return entity if whole or "id" not in entity else entity["id"]
-        case list() | tuple():
-            return [_plain(item, whole) for item in cast("Sequence[object]", value)]
-        case _:
-            return value
+        entity = dataclasses.asdict(value)
+        return entity if whole else entity["id"]
+    if isinstance(value, PaginatedResult):
+        return {"items": _plain(found.items, whole), "total": found.total}
+    if isinstance(value, CursorPage):
+        # The text of a cursor is signed with a key of the database's own.
+        more = [found.next is not None, found.previous is not None]
+        return {"items": _plain(found.items, whole), "more": more}
+    if isinstance(value, SearchHit):
+        return [_plain(found.entity, whole), found.score, found.snippets]
+    if isinstance(value, Explanation):
+        return value.operation
+    if isinstance(value, dict):
+        return found if whole or "id" not in found else found["id"]
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, whole) for item in found]
+    return value
 
 
 def outcome_of_error(error: Exception) -> str:

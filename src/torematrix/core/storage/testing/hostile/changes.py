@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any, cast
 
 from ...query.filters import F
 from . import ORIGINS, TEXTS
@@ -10,7 +11,14 @@ from .attempts import Attempt
 from .rows import PORTIONS, Portion, is_kept, short
 from .values import CONTAINERS, VALUES
 
-__all__ = ["declared_patch_attempts", "first_texts", "id_attempts", "patch_attempts", "value_patch_attempts"]
+__all__ = [
+    "bulk_attempts",
+    "declared_patch_attempts",
+    "first_texts",
+    "id_attempts",
+    "patch_attempts",
+    "value_patch_attempts",
+]
 
 
 @functools.cache
@@ -40,11 +48,20 @@ def id_attempts() -> list[Attempt]:
             attempts.append(Attempt(f"{about}, changed", "patch", (text,), {"n": number}, True))
         elif text:
             attempts.append(Attempt(f"{about}, upserted", "upsert", ({"id": text, "n": number},), whole=True))
-    attempts += [
-        Attempt("ids gone", "bulk_delete", (TEXTS[::2],)),
+    attempts.append(Attempt("what is left", "list", (), whole=True))
+    return attempts
+
+
+@functools.cache
+def bulk_attempts(portion: Portion) -> list[Attempt]:
+    """Texts as ids of several at once."""
+    wanted = [*portion.texts[::2], portion.id(0), portion.id(3)]
+    return [
+        Attempt("created", "bulk_create", ([{"id": text, "n": 1} for text in portion.kept if text][:20],)),
+        Attempt("gone", "bulk_delete", (wanted,)),
+        Attempt("gone already", "bulk_delete", (wanted,)),
         Attempt("what is left", "list", (), whole=True),
     ]
-    return attempts
 
 
 @functools.cache
@@ -69,7 +86,8 @@ def value_patch_attempts() -> list[Attempt]:
         about, key = f"{ascii(value)[:60]}", f"value-{number:03}"
         attempts.append(Attempt(f"change to {about}", "patch", (key,), {"value": value, "$set": value}, True))
         if isinstance(value, dict) and "id" not in value:
-            attempts.append(Attempt(f"replace by {about}", "update", ({"id": key, **value},), whole=True))
+            replacing = {"id": key, **cast("dict[str, Any]", value)}
+            attempts.append(Attempt(f"replace by {about}", "update", (replacing,), whole=True))
     attempts.append(Attempt("what is left", "list", (), whole=True))
     return attempts
 

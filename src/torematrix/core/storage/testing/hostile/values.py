@@ -90,7 +90,7 @@ def _deep(depth: int) -> Any:
     return value
 
 
-CONTAINERS: Final[tuple[Any, ...]] = (
+CONTAINERS: Final[tuple[Any, ...]] = (  # pyright: ignore[reportUnknownVariableType] - empty ones have no type
     *({"$gt": ""}, {"$ne": None}, {"$ne": 1}, {"$exists": True}, {"$regex": ".*"}, {"$in": ["a", "b"]}),
     *({"$where": "1"}, {"$where": "sleep(5000) || true"}, {"$expr": {"$eq": [1, 1]}}, {"$not": {"$eq": 1}}),
     {"$function": {"body": "function() { return true }", "args": [], "lang": "js"}},

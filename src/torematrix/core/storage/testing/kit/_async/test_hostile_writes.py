@@ -27,6 +27,7 @@ from ..._async.probe import AsyncProbe
 from ...hostile import TEXTS, VALUES
 from ...hostile.attempts import SECRET, reference_outcomes
 from ...hostile.changes import (
+    bulk_attempts,
     declared_patch_attempts,
     first_texts,
     id_attempts,
@@ -60,8 +61,9 @@ async def test_texts_come_back(kit: AsyncKit) -> None:
                 for write in (repository.create, repository.upsert, repository.update):
                     with pytest.raises(InvalidEntityError):
                         await write(Held(id=kept.id, **place))
-                with pytest.raises(InvalidEntityError):
-                    await repository.bulk_create([Held(), Held(**place)])
+                if probe.has_bulk_writes:
+                    with pytest.raises(InvalidEntityError):
+                        await repository.bulk_create([Held(), Held(**place)])
         assert await repository.list() == rows
 
 
@@ -71,6 +73,18 @@ async def test_ids_are_data(kit: AsyncKit) -> None:
         attempts = id_attempts()
         expected = reference_outcomes("ids", DICT, [], attempts)
         assert await probe.differences(await kit.documents(), attempts, expected) == []
+
+
+@needs(Feature.BULK_WRITES)
+async def test_ids_of_many_are_data(kit: AsyncKit) -> None:
+    """Of many ids those that exist are deleted, and no others."""
+    async with AsyncProbe(kit) as probe:
+        for portion in PORTIONS[::4]:
+            repository = await kit.documents()
+            await repository.bulk_create(portion.documents)
+            attempts = bulk_attempts(portion)
+            expected = reference_outcomes(f"many {portion.number}", DICT, portion.documents, attempts)
+            assert await probe.differences(repository, attempts, expected) == []
 
 
 async def test_keys_of_changes_are_data(kit: AsyncKit) -> None:
@@ -106,12 +120,13 @@ async def test_declared_fields_are_all_there_are(kit: AsyncKit) -> None:
 
 async def test_entities_of_other_kinds_are_refused(kit: AsyncKit) -> None:
     """What is no entity of the class is refused by every write, whatever it pretends to be."""
-    async with AsyncProbe(kit):
+    async with AsyncProbe(kit) as probe:
         repository: Any = await kit.repository(Held)
+        many = [repository.bulk_create, repository.bulk_update] if probe.has_bulk_writes else []
         for value in (*VALUES, *TEXTS[:50]):
             calls: list[tuple[Any, Any]] = [
                 *((write, value) for write in (repository.create, repository.update, repository.upsert)),
-                *((write, [value]) for write in (repository.bulk_create, repository.bulk_update)),
+                *((write, [value]) for write in many),
             ]
             for write, argument in calls:
                 with pytest.raises((InvalidEntityError, InvalidQueryError)):
@@ -166,7 +181,7 @@ async def test_paths_of_indexes_are_data(kit: AsyncKit) -> None:
             for number, path in enumerate(paths):
                 assert [found["id"] for found in await repository.list(F(path) == f"{number}")] == ["a"]
                 condition = F(path).in_([f"{number}", f"{some[number]}!"])
-                order = [(path, SortOrder.DESC), "id"]
+                order: list[Any] = [(path, SortOrder.DESC), "id"]
                 found = [document["id"] for document in await repository.list(condition, order)]
                 assert sorted(found) == ["a", "b"]
             with pytest.raises(DuplicateError) as caught:

@@ -28,6 +28,7 @@ from ..._sync.probe import Probe
 from ...hostile import TEXTS, VALUES
 from ...hostile.attempts import SECRET, reference_outcomes
 from ...hostile.changes import (
+    bulk_attempts,
     declared_patch_attempts,
     first_texts,
     id_attempts,
@@ -61,8 +62,9 @@ def test_texts_come_back(kit: Kit) -> None:
                 for write in (repository.create, repository.upsert, repository.update):
                     with pytest.raises(InvalidEntityError):
                         write(Held(id=kept.id, **place))
-                with pytest.raises(InvalidEntityError):
-                    repository.bulk_create([Held(), Held(**place)])
+                if probe.has_bulk_writes:
+                    with pytest.raises(InvalidEntityError):
+                        repository.bulk_create([Held(), Held(**place)])
         assert repository.list() == rows
 
 
@@ -72,6 +74,18 @@ def test_ids_are_data(kit: Kit) -> None:
         attempts = id_attempts()
         expected = reference_outcomes("ids", DICT, [], attempts)
         assert probe.differences(kit.documents(), attempts, expected) == []
+
+
+@needs(Feature.BULK_WRITES)
+def test_ids_of_many_are_data(kit: Kit) -> None:
+    """Of many ids those that exist are deleted, and no others."""
+    with Probe(kit) as probe:
+        for portion in PORTIONS[::4]:
+            repository = kit.documents()
+            repository.bulk_create(portion.documents)
+            attempts = bulk_attempts(portion)
+            expected = reference_outcomes(f"many {portion.number}", DICT, portion.documents, attempts)
+            assert probe.differences(repository, attempts, expected) == []
 
 
 def test_keys_of_changes_are_data(kit: Kit) -> None:
@@ -107,12 +121,13 @@ def test_declared_fields_are_all_there_are(kit: Kit) -> None:
 
 def test_entities_of_other_kinds_are_refused(kit: Kit) -> None:
     """What is no entity of the class is refused by every write, whatever it pretends to be."""
-    with Probe(kit):
+    with Probe(kit) as probe:
         repository: Any = kit.repository(Held)
+        many = [repository.bulk_create, repository.bulk_update] if probe.has_bulk_writes else []
         for value in (*VALUES, *TEXTS[:50]):
             calls: list[tuple[Any, Any]] = [
                 *((write, value) for write in (repository.create, repository.update, repository.upsert)),
-                *((write, [value]) for write in (repository.bulk_create, repository.bulk_update)),
+                *((write, [value]) for write in many),
             ]
             for write, argument in calls:
                 with pytest.raises((InvalidEntityError, InvalidQueryError)):
@@ -167,7 +182,7 @@ def test_paths_of_indexes_are_data(kit: Kit) -> None:
             for number, path in enumerate(paths):
                 assert [found["id"] for found in repository.list(F(path) == f"{number}")] == ["a"]
                 condition = F(path).in_([f"{number}", f"{some[number]}!"])
-                order = [(path, SortOrder.DESC), "id"]
+                order: list[Any] = [(path, SortOrder.DESC), "id"]
                 found = [document["id"] for document in repository.list(condition, order)]
                 assert sorted(found) == ["a", "b"]
             with pytest.raises(DuplicateError) as caught:
