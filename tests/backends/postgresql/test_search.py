@@ -393,6 +393,25 @@ def test_bulk(driver):
     store.search("a OR ab*", limit=20)
 
 
+def test_rare_and_frequent(driver):
+    """A rare word beside frequent ones, which are looked up for each document that holds the rare one."""
+    store = Store(driver)
+    store.insert(*[Page(f"{n:03}", "a ab", f"abc b{n % 7} a b") for n in range(100)])
+    store.insert(Page("x", "needle", "a abd"), Page("y", "needle a", "b"), Page("z", "a", "needle a b c"))
+    for text in (
+        "needle a",
+        "needle ab*",
+        "needle a b",
+        'needle "a b"',
+        "needle a -b",
+        "nee* a ab*",
+        "needle nowhere a",
+    ):
+        for fields in (None, ("title",), ("tokens",)):
+            store.walk(text, 2, fields=fields)
+        store.walk(text, 2, filters=F("title").contains("a"))
+
+
 def test_made_anew(driver):
     """An index that is made anew from the stored rows is the one it replaces."""
     choices = Choices(SEED)
