@@ -19,7 +19,7 @@ from ._async.player import Arguments, AsyncPlayer
 from ._sync.player import Player
 from .clock import Clock
 from .draws import Draws
-from .family import FAMILY, PLAIN
+from .family import COLLECTIONS, FAMILY, PLAIN
 from .outcomes import Outcome
 from .steps import Program
 
@@ -103,7 +103,9 @@ class _BlockingSeat(_Seat):
         _make(url)
         self._storage = Storage.open(url, **self.options())
         repositories = {
-            name: self._storage.repository(FAMILY[name].entity_class, name, **FAMILY[name].declarations)
+            name: self._storage.repository(
+                FAMILY[name].entity_class, COLLECTIONS[name], **FAMILY[name].declarations
+            )
             for name in self._names
         }
         self._storage.ready()
@@ -136,7 +138,9 @@ class _WaitingSeat(_Seat):
     async def _opened(self) -> AsyncPlayer:
         storage = await AsyncStorage.open_awaited(self._url, **self.options())
         repositories = {
-            name: storage.repository(FAMILY[name].entity_class, name, **FAMILY[name].declarations)
+            name: storage.repository(
+                FAMILY[name].entity_class, COLLECTIONS[name], **FAMILY[name].declarations
+            )
             for name in self._names
         }
         await storage.ready()

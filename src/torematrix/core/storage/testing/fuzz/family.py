@@ -16,7 +16,7 @@ from ...model.markers import Index, Revision, Unique
 from ...model.schema import Schema
 from ..entities import SUBJECTS, Colour, Item, Level, Subject
 
-__all__ = ["FAMILY", "PLAIN", "SCHEMAS", "Reading"]
+__all__ = ["COLLECTIONS", "FAMILY", "PLAIN", "SCHEMAS", "Older", "Reading"]
 
 
 class Reading(msgspec.Struct, kw_only=True):
@@ -36,11 +36,24 @@ class Reading(msgspec.Struct, kw_only=True):
     updated_at: dt.datetime | None = None
 
 
+class Older(msgspec.Struct, kw_only=True):
+    """The readings as an older application knows them: it keeps the values that it does not know."""
+
+    id: UUID | None = None
+    station: Annotated[int | None, Index()] = None
+    at: dt.datetime | None = None
+    value: float | None = None
+    version: Annotated[int, Revision()] = 0
+    created_at: dt.datetime | None = None
+    updated_at: dt.datetime | None = None
+
+
 FAMILY: Final[dict[str, Subject]] = {
     "sample": SUBJECTS["sample"],
     "item": Subject(Item, (Unique("state", "maker.name"), Index("price", "code"))),
     "document": SUBJECTS["document"],
     "reading": Subject(Reading, (Unique("station", "at"), Index("level", "value"))),
+    "older": Subject(Older, (Unique("station", "at"),)),
     "plain": Subject(dict, (Index("a", int), Unique("u", str), Index("b.c", float))),
 }
 """What programs choose among, by the name that they, and the collections, are known by."""
@@ -48,5 +61,8 @@ FAMILY: Final[dict[str, Subject]] = {
 SCHEMAS: Final[dict[str, Schema]] = {name: subject.schema for name, subject in FAMILY.items()}
 """Their schemas."""
 
-PLAIN: Final = ("reading", "plain")
+COLLECTIONS: Final = {**{name: name for name in FAMILY}, "older": "reading"}
+"""The collection that each is stored in."""
+
+PLAIN: Final = ("reading", "older", "plain")
 """Those of which a write is a write of one document: without anything to search."""

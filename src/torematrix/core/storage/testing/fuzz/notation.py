@@ -31,7 +31,7 @@ from ...query.filters import (
     SortOrder,
 )
 from ..entities import Colour, Item, Level, Maker, Part, Sample
-from .family import Reading
+from .family import Older, Reading
 from .outcomes import Failure, same
 from .steps import Call, Edit, Program, Scope, Streamed
 
@@ -40,7 +40,7 @@ __all__ = ["program_from_json", "program_to_json", "shown"]
 _CLASSES: Final[dict[str, type[Any]]] = {
     cls.__name__: cls
     for cls in (
-        *(Sample, Part, Item, Maker, Reading, Colour, Level, SortOrder),
+        *(Sample, Part, Item, Maker, Reading, Older, Colour, Level, SortOrder),
         *(Program, Call, Edit, Scope, Streamed, Pagination),
         *(QueryFilter, AllOf, AnyOf, Negation, Avg, Count, Max, Min, Sum),
         *(Failure, PaginatedResult, CursorPage, SearchHit),

@@ -21,6 +21,9 @@ from .values import IDS, Palette, id_of, member
 
 __all__ = ["make_program"]
 
+_VIEWED: Final = "reading"
+_VIEW: Final = "older"
+"""Another class's view of the same collection."""
 _SINGLE_EVERY: Final = 20
 """One program in so many has single-document writes alone, for deployments that have no others."""
 _BAD_VALUES: Final[tuple[Any, ...]] = (
@@ -35,13 +38,14 @@ def make_program(number: int) -> Program:
     """Program ``number``."""
     draws = Draws(f"program {number}")
     single = number % _SINGLE_EVERY == _SINGLE_EVERY - 1
-    names = list(PLAIN) if single else list(FAMILY)
-    chosen = draws.several(names, 2 if draws.chance(0.15) else 1)
+    names = [name for name in (PLAIN if single else FAMILY) if name != _VIEW]
     palette = Palette(draws)
     makers: list[_Maker] = []
-    for at, name in enumerate(chosen):
+    for at, name in enumerate(draws.several(names, 2 if draws.chance(0.15) else 1)):
         most = 8 if single or at else draws.pick((8, 16, 24, 24, 36))
         makers.append(_Maker(palette, name, draws.between(0 if at else 4, most)))
+        if name == _VIEWED and draws.chance(0.3):
+            makers.append(_Maker(palette, _VIEW, 0, of=makers[-1]))
     steps = _Steps(draws, makers, single=single)
     return Program(
         number,
@@ -52,17 +56,26 @@ def make_program(number: int) -> Program:
 
 
 class _Maker:
-    """Makes entities of one subject, and what refers to them."""
+    """Makes entities of one subject, and what refers to them.
 
-    def __init__(self, palette: Palette, name: str, count: int) -> None:
+    Args:
+        palette: what they are drawn from.
+        name: the subject.
+        count: how many of them are stored at the start.
+        of: makes entities of the same collection, which are stored for both.
+    """
+
+    def __init__(self, palette: Palette, name: str, count: int, of: _Maker | None = None) -> None:
         self.palette = palette
         self.draws = draws = palette.draws
         self.name = name
         self.schema: Schema = SCHEMAS[name]
-        self.ids = draws.several(_ids(self.schema, count + 8), count + 8)
+        self.ids: list[str] = draws.several(_ids(self.schema, count + 8), count + 8) if of is None else of.ids
         self._taken: dict[IndexSpec, set[Any]] = {}
         self.held = [self._apart(palette.entity(self.schema, self.ids[at])) for at in range(count)]
-        self.questions = Questions(palette, self.schema, self.held)
+        known = self.held if of is None else [_viewed(entity, self.schema) for entity in of.held]
+        self.stored = len(known)
+        self.questions = Questions(palette, self.schema, known)
 
     def _apart(self, entity: Any) -> Any:
         """The entity, with None in place of unique values that another one has."""
@@ -79,7 +92,7 @@ class _Maker:
 
     def known_id(self) -> str:
         """An id that an entity was stored under at the start."""
-        return self.ids[self.draws.below(max(1, len(self.held)))]
+        return self.ids[self.draws.below(max(1, self.stored))]
 
     def any_id(self) -> str:
         """Mostly such an id; else one of the others, or one that no entity can have."""
@@ -92,7 +105,7 @@ class _Maker:
         """Mostly an id that was free at the start; else none, or one that may be taken."""
         place = self.draws.below(20)
         if place < 13:
-            return self.draws.pick(self.ids[len(self.held) :])
+            return self.draws.pick(self.ids[self.stored :])
         if place < 16:
             return None if self.schema.id.nullable or self.schema.freeform else self.known_id()
         return self.known_id()
@@ -179,7 +192,7 @@ class _Steps:
 
     def bulk_create(self, maker: _Maker, _: int) -> Step:
         draws = maker.draws
-        free = [*maker.ids[len(maker.held) :], *(None for _ in range(2))]
+        free = [*maker.ids[maker.stored :], *(None for _ in range(2))]
         entities = [maker.entity(each) for each in draws.several(free, draws.below(5))]
         if draws.chance(0.4):
             defect = (
@@ -190,7 +203,7 @@ class _Steps:
 
     def bulk_update(self, maker: _Maker, _: int) -> Step:
         draws = maker.draws
-        known = maker.ids[: len(maker.held)]
+        known = maker.ids[: maker.stored]
         entities = [maker.edit(each) for each in draws.several(known, draws.below(5))]
         if draws.chance(0.25):
             wrong = _possible(maker, maker.any_id())
@@ -298,6 +311,11 @@ class _Steps:
             read_only=draws.chance(0.06),
             isolation="serializable" if draws.chance(0.05) else "snapshot",
         )
+
+
+def _viewed(entity: Any, schema: Schema) -> Any:
+    """The entity as another class of the same collection has it."""
+    return schema.entity_class(**{field.name: getattr(entity, field.name) for field in schema.fields})
 
 
 def _ids(schema: Schema, count: int) -> list[str]:

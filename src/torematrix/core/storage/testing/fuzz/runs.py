@@ -33,7 +33,7 @@ __all__ = ["CHUNK", "Found", "State", "described", "program_of", "run_chunk", "r
 
 CHUNK: Final = 50
 """How many programs a process takes at a time."""
-_RENEWED: Final = 1_000
+_RENEWED: Final = 2_000
 """After how many programs a process begins with new storages: engines slow down where much was deleted."""
 _SHRUNK: Final = 3
 """How many differences of one kind a process shrinks; more would tell nothing new."""

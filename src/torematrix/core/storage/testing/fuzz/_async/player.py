@@ -74,8 +74,7 @@ class AsyncPlayer:
         for subject, entities in program.held.items():
             await self._hold(subject, entities, singly=program.single)
         await self._all(program.steps, "", swallows=True)
-        for subject in program.held:
-            await self._end(subject, singly=program.single)
+        await self._end(program)
         return outcomes
 
     def resolved(self) -> Arguments:
@@ -100,17 +99,20 @@ class AsyncPlayer:
             arguments: dict[str, Any] = {"entity": part[0]} if singly else {"entities": part}
             await self._call(repository, f"held {subject}", method, arguments)
 
-    async def _end(self, subject: str, *, singly: bool) -> None:
-        repository = self._repositories[subject]
-        found = await self._call(repository, f"left {subject}", "list", {})
-        if isinstance(found, Failure):
-            return
-        ids = [str(member(item, "id")) for item in found]
-        if singly:
-            for entity_id in ids:
-                await repository.delete(entity_id)
-        elif ids:
-            await self._call(repository, f"cleared {subject}", "bulk_delete", {"entity_ids": ids})
+    async def _end(self, program: Program) -> None:
+        """List everything that is stored, then delete it."""
+        left: dict[str, list[str]] = {}
+        for subject in program.held:
+            found = await self._call(self._repositories[subject], f"left {subject}", "list", {})
+            if not isinstance(found, Failure):
+                left[subject] = [str(member(item, "id")) for item in found]
+        for subject, ids in left.items():
+            repository = self._repositories[subject]
+            if program.single:
+                for entity_id in ids:
+                    await self._call(repository, f"cleared {subject}", "delete", {"entity_id": entity_id})
+            elif ids:
+                await self._call(repository, f"cleared {subject}", "bulk_delete", {"entity_ids": ids})
 
     async def _all(self, steps: Sequence[Step], place: str, *, swallows: bool) -> None:
         for number, step in enumerate(steps):

@@ -75,8 +75,7 @@ class Player:
         for subject, entities in program.held.items():
             self._hold(subject, entities, singly=program.single)
         self._all(program.steps, "", swallows=True)
-        for subject in program.held:
-            self._end(subject, singly=program.single)
+        self._end(program)
         return outcomes
 
     def resolved(self) -> Arguments:
@@ -101,17 +100,20 @@ class Player:
             arguments: dict[str, Any] = {"entity": part[0]} if singly else {"entities": part}
             self._call(repository, f"held {subject}", method, arguments)
 
-    def _end(self, subject: str, *, singly: bool) -> None:
-        repository = self._repositories[subject]
-        found = self._call(repository, f"left {subject}", "list", {})
-        if isinstance(found, Failure):
-            return
-        ids = [str(member(item, "id")) for item in found]
-        if singly:
-            for entity_id in ids:
-                repository.delete(entity_id)
-        elif ids:
-            self._call(repository, f"cleared {subject}", "bulk_delete", {"entity_ids": ids})
+    def _end(self, program: Program) -> None:
+        """List everything that is stored, then delete it."""
+        left: dict[str, list[str]] = {}
+        for subject in program.held:
+            found = self._call(self._repositories[subject], f"left {subject}", "list", {})
+            if not isinstance(found, Failure):
+                left[subject] = [str(member(item, "id")) for item in found]
+        for subject, ids in left.items():
+            repository = self._repositories[subject]
+            if program.single:
+                for entity_id in ids:
+                    self._call(repository, f"cleared {subject}", "delete", {"entity_id": entity_id})
+            elif ids:
+                self._call(repository, f"cleared {subject}", "bulk_delete", {"entity_ids": ids})
 
     def _all(self, steps: Sequence[Step], place: str, *, swallows: bool) -> None:
         for number, step in enumerate(steps):
