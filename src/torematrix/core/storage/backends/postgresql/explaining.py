@@ -44,7 +44,8 @@ def statements_of(
     operation: Operation | Scan, plan: TablePlan, sql: Sql
 ) -> list[tuple[str, list[Parameter]]]:
     """The statements of an operation other than a search, with parameters that they can be planned for."""
-    nothing: list[Parameter] = [None] * plan.width
+    # Any id: of a null one the planner knows that it is no row's, and plans nothing.
+    nothing: list[Parameter] = ["", *[None] * (plan.width - 1)]
     match operation:
         case Fetch():
             return [(plan.get, [operation.id])]
@@ -78,9 +79,9 @@ def statements_of(
             ]
             document = bool(operation.extras) or len(columns) < len(operation.changes)
             statement = patch_statement(plan, columns, document=document, guarded=False)
-            return [(statement, [None] * (len(columns) + document + 1))]
+            return [(statement, [*[None] * (len(columns) + document), ""])]
         case Remove():
-            return [(plan.delete, [None])]
+            return [(plan.delete, [""])]
         case _:
             raise TypeError("a search is explained elsewhere")
 
@@ -99,8 +100,11 @@ def looks_for_rows(statement: str) -> bool:
 
 
 def scans_of(plans: Iterable[dict[str, Any]], table: str) -> list[bool]:
-    """For each time that a plan goes through this table, whether by an index."""
-    return [node["Node Type"] in _INDEXED for node in _table_scans(plans, table)]
+    """For each time that a plan looks for rows of this table, whether by an index."""
+    plans = list(plans)
+    # What an insert would collide with is looked up in an index, which is no scan.
+    arbiters = [True for plan in plans for node in _nodes(plan) if node.get("Conflict Arbiter Indexes")]
+    return arbiters + [node["Node Type"] in _INDEXED for node in _table_scans(plans, table)]
 
 
 def _table_scans(plans: Iterable[dict[str, Any]], table: str) -> Iterator[dict[str, Any]]:
