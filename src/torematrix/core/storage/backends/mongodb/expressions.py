@@ -191,7 +191,7 @@ def text_expression(condition: TextTest | Like | Matches, value: Expression) -> 
     match condition:
         case TextTest(_, test, text):
             if not text:
-                return True
+                return literal(True)
             match test:
                 case TextTests.CONTAINS:
                     return contains(value, text)

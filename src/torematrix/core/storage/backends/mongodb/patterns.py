@@ -2,8 +2,8 @@ r"""LIKE patterns and literal tests of strings, as aggregation expressions that 
 
 ``$regex`` is not used: where PCRE meets a limit of its own it answers "no match" without a word. ``$indexOfBytes``
 finds literal text and has no limit. A pattern without ``_`` is its segments, looked for one after the other; the
-leftmost place is always right (see ``query/patterns``). Segments with ``_`` go to ``$regexMatch``, which raises at its
-limits.
+leftmost place is always right (see ``query/patterns``). Segments with ``_`` are looked for by regular expressions,
+which raise at their limits.
 
 Under simple case folding the value is folded too, as far as the pattern can tell: ``$toLower`` folds ASCII and nothing
 else, and of the other characters those are replaced that fold to one in the pattern.
@@ -11,7 +11,7 @@ else, and of the other characters those are replaced that fold to one in the pat
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from ...query.folding import fold_class, simple_fold
 from ...query.patterns import LikePattern, Segment
@@ -20,8 +20,6 @@ __all__ = ["Expression", "contains", "ends_with", "like", "literal"]
 
 Expression: TypeAlias = Any
 """An aggregation expression. All that come in here give a string."""
-
-_ANY: Final = "(?s:.)"
 
 
 def literal(value: object) -> Expression:
@@ -50,7 +48,7 @@ def like(value: Expression, pattern: LikePattern, *, fold: bool) -> Expression:
         pattern = _folded(pattern)
         value = _fold(value, pattern)
     if any(isinstance(part, int) for segment in pattern.segments for part in segment):
-        return {"$regexMatch": {"input": value, "regex": literal(_regex(pattern))}}
+        return _with_wildcards(value, pattern)
     texts = [str(segment[0]) for segment in pattern.segments]
     return _in_order(value, texts, pattern)
 
@@ -93,7 +91,7 @@ def _fold(value: Expression, pattern: LikePattern) -> Expression:
 
 def _in_order(value: Expression, texts: list[str], pattern: LikePattern) -> Expression:
     if not texts:
-        return {"$eq": [value, ""]} if pattern.from_start else True
+        return {"$eq": [value, ""]} if pattern.from_start else literal(True)
     if len(texts) == 1:
         text = texts[0]
         if pattern.from_start and pattern.to_end:
@@ -133,30 +131,62 @@ def _find_all(texts: list[str], start: Expression) -> Expression:
     return {"$reduce": {"input": literal(pieces), "initialValue": start, "in": step}}
 
 
-def _regex(pattern: LikePattern) -> str:
-    r"""The pattern for PCRE, such that nothing is tried twice.
+def _with_wildcards(value: Expression, pattern: LikePattern) -> Expression:
+    """A pattern in which ``_`` stands, its segments looked for one after the other by regular expressions.
 
-    An unanchored search finds the first segment in a loop that has no limit, and ``(*COMMIT)`` makes its leftmost
-    place the only one. Each later segment is taken at its leftmost place, for good, by an atomic group.
+    Each captures what is behind it, where the next one is looked for. So none has to try anything twice, and PCRE,
+    which searches in a loop, comes to no limit of its own.
     """
-    segments = [_segment(segment) for segment in pattern.segments]
-    first, *rest = segments
-    last = rest.pop() if pattern.to_end and rest else None
-    text = rf"\A{first}" if pattern.from_start else first
-    if len(segments) == 1:
-        if pattern.to_end and not pattern.from_start:
-            # A segment has one length: only the place that ends the value fits, and the search comes to it.
-            return rf"{text}\z"
-        return rf"{text}\z" if pattern.to_end else text
-    text += "(*COMMIT)" + "".join(f"(?>{_ANY}*?{segment})" for segment in rest)
-    return text if last is None else rf"{text}{_ANY}*{last}\z"
+    segments = pattern.segments
+    if len(segments) == 1 and pattern.from_start and pattern.to_end:
+        return _matches(value, rf"(?s)\A{_regex(segments[0])}\z")
+    merged = _merged(segments)
+    last = merged.pop() if pattern.to_end else None
+    steps = [rf"(?s){_regex(segment)}(.*)" for segment in merged]
+    if steps and pattern.from_start and merged[0] == segments[0]:
+        steps[0] = rf"(?s)\A{_regex(merged[0])}(.*)"
+    rest = value
+    if steps:
+        found = {"$regexFind": {"input": "$$value", "regex": "$$this"}}
+        behind = {"$let": {"vars": {"m": found}, "in": {"$arrayElemAt": ["$$m.captures", 0]}}}
+        rest = {"$reduce": {"input": literal(steps), "initialValue": value, "in": behind}}
+    return {"$ne": [rest, None]} if last is None else _at_end(rest, last)
 
 
-def _segment(segment: Segment) -> str:
+def _at_end(value: Expression, segment: Segment) -> Expression:
+    """Whether a value, or null, ends in the segment. All that a segment matches is of one length."""
+    length = sum(part if isinstance(part, int) else len(part) for part in segment)
+    end = {"$substrCP": ["$$rest", {"$max": [0, {"$subtract": ["$$length", length]}]}, length]}
+    test = {"$and": [{"$gte": ["$$length", length]}, _matches(end, rf"(?s)\A{_regex(segment)}\z")]}
+    measured = {"$let": {"vars": {"length": {"$strLenCP": "$$rest"}}, "in": test}}
+    return {"$let": {"vars": {"rest": value}, "in": {"$cond": [{"$eq": ["$$rest", None]}, False, measured]}}}
+
+
+def _matches(value: Expression, regex: str) -> Expression:
+    return {"$regexMatch": {"input": value, "regex": literal(regex)}}
+
+
+def _merged(segments: tuple[Segment, ...]) -> list[Segment]:
+    """The same, ``_`` alone between two ``%`` being put in front of what comes next: it may stand anywhere there."""
+    merged: list[Segment] = []
+    waiting = 0
+    for segment in segments:
+        first = segment[0]
+        if len(segment) == 1 and isinstance(first, int):
+            waiting += first
+        elif waiting:
+            merged.append((waiting + first, *segment[1:]) if isinstance(first, int) else (waiting, *segment))
+            waiting = 0
+        else:
+            merged.append(segment)
+    return [*merged, (waiting,)] if waiting else merged
+
+
+def _regex(segment: Segment) -> str:
     parts: list[str] = []
     for part in segment:
         if isinstance(part, int):
-            parts.append(_ANY if part == 1 else f"{_ANY}{{{part}}}")
+            parts.append("." if part == 1 else f".{{{part}}}")
         else:
             quoted = part.replace(r"\E", r"\E\\E\Q")
             parts.append(rf"\Q{quoted}\E")

@@ -50,6 +50,7 @@ class Ranking:
     ) -> None:
         self.operation = operation
         self.query = operation.query
+        self.words = operation.query.words
         self._compiled = compiled
         self.weights = {index.numbers[path]: weight for path, weight in operation.fields}
         # Counts are kept for all fields together, so a search of some of them looks into their texts.
@@ -59,7 +60,7 @@ class Ranking:
 
     def counting(self, number: int) -> list[Stage]:
         """The stages that count the documents with a scored word, the word of that number."""
-        word = self.query.words[number]
+        word = self.words[number]
         return [
             {"$match": {"$and": [_looked_up([word]), *self._tests(word)]}},
             {"$count": "n"},
@@ -94,7 +95,7 @@ class Ranking:
     def matching(self, statistics: SearchStatistics) -> Filter:
         """The filter that documents pass which the query and the condition find."""
         query = self.query
-        frequencies = dict(zip(query.words, statistics.frequencies, strict=True))
+        frequencies = dict(zip(self.words, statistics.frequencies, strict=True))
         driving = [_rarest(clause, frequencies) for clause in query.alternatives]
         alternatives = [
             self._clause(clause, known=word if len(driving) == 1 else None)
@@ -164,7 +165,7 @@ class Ranking:
         certain = len(query.alternatives) == 1
         scores = [
             self._word_score(word, certain, _factor(statistics.documents, df, average), average)
-            for word, df in zip(query.words, statistics.frequencies, strict=True)
+            for word, df in zip(self.words, statistics.frequencies, strict=True)
         ]
         base = {"$add": [3 * average, {"$multiply": [9, self._length()]}]}
         return {"$let": {"vars": {"base": base}, "in": _sum(scores)}}

@@ -119,7 +119,7 @@ async def _statistics(
     for command in others:
         for each in await moment.few(command):
             counted |= each
-    counts = (counted.get(f"w{number}") for number in range(len(ranking.query.words)))
+    counts = (counted.get(f"w{number}") for number in range(len(ranking.words)))
     return SearchStatistics(
         documents + pending.documents,
         length + ranking.weighted_length(pending.lengths),
@@ -137,7 +137,7 @@ def _statistics_commands(plan: CollectionPlan, ranking: Ranking, *, kept: bool) 
     else:
         sums = {"aggregate": plan.collection, "pipeline": ranking.added_up()}
     commands: list[Command] = [sums]
-    for number in range(len(ranking.query.words)):
+    for number in range(len(ranking.words)):
         if number and not number % _COUNTS:
             one = [{"$limit": 1}, {"$project": {ID: 1}}]
             commands.append({"aggregate": plan.collection, "pipeline": one})
