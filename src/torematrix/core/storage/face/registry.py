@@ -182,7 +182,7 @@ def loaded(reference: str, backend: Backend) -> Any:
     try:
         return getattr(import_module(module), name)
     except ImportError as error:
-        missing = error.name or ""
+        missing = (error.name or "").partition(".")[0]
         if missing.startswith("torematrix"):
             raise
         needed = f"the package {missing!r}" if missing else "a client library, which cannot be loaded here"
