@@ -1,4 +1,4 @@
-"""What becomes part of a statement: names, literals, arrays and rows for COPY come out as they went in."""
+"""What becomes part of a statement: names, literals and arrays come out as they went in."""
 
 import json
 import random
@@ -8,7 +8,6 @@ import pytest
 
 from torematrix.core.storage.backends.postgresql.quoting import (
     array_text,
-    copy_text,
     cut_name,
     json_key,
     qualified,
@@ -96,17 +95,6 @@ def test_arrays(connection):
         assert connection.execute("SELECT $1::text[]", (array_text(values),)).fetchone() == (values,)
     assert connection.execute("SELECT $1::text[]", (array_text(TEXTS),)).fetchone() == (TEXTS,)
     assert connection.execute("SELECT $1::bigint[]", (array_text(["1", "-2"]),)).fetchone() == ([1, -2],)
-
-
-def test_rows_for_copy(connection):
-    """COPY reads these rows as they were."""
-    connection.execute("CREATE TEMPORARY TABLE copied (n int, a text, b text)")
-    seed = random.Random(2)
-    rows = [(number, seed.choice([None, *TEXTS]), text) for number, text in enumerate([*TEXTS, None, ""])]
-    with connection.cursor().copy("COPY copied FROM STDIN") as copy:
-        copy.write(copy_text([(str(number), a, b) for number, a, b in rows]))
-    assert connection.execute("SELECT * FROM copied ORDER BY n").fetchall() == rows
-    assert copy_text([]) == b""
 
 
 def test_keys_of_documents(connection):

@@ -40,7 +40,7 @@ from ...query.operations import SortKey
 from ...query.patterns import LikePattern, literal_prefix
 from ...query.regex import Regex
 
-__all__ = ["Compiler", "Parameter", "following", "parenthesised"]
+__all__ = ["OPERATORS", "Compiler", "Parameter", "family_of", "following", "parenthesised"]
 
 Parameter = str | int | float | bytes | None
 
@@ -158,7 +158,7 @@ class Compiler(abc.ABC):
         """The condition as a boolean expression, true exactly for the rows it holds for; elsewhere false or NULL."""
         match condition:
             case Compare():
-                kind = _family(condition.value)
+                kind = family_of(condition.value)
                 if not _can_hold(condition.target, kind):
                     return self.FALSE
                 return self.comparison(condition, kind, row)
@@ -177,7 +177,7 @@ class Compiler(abc.ABC):
             case Exists(target):
                 return self.is_present(target, row)
             case In():
-                kind = _family(condition.values[0])
+                kind = family_of(condition.values[0])
                 if not _can_hold(condition.target, kind):
                     return self.FALSE
                 return self.membership(condition, kind, row)
@@ -253,7 +253,8 @@ def parenthesised(expression: str) -> str:
     return f"({expression})" if expression.startswith("CASE") else expression
 
 
-def _family(value: ScalarValue) -> str:
+def family_of(value: ScalarValue) -> str:
+    """The family that a value is of: string, number or bool."""
     return "bool" if isinstance(value, bool) else "string" if isinstance(value, str) else "number"
 
 

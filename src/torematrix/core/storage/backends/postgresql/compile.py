@@ -13,18 +13,29 @@ stays one statement whatever the values are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from typing_extensions import override
 
 from ...model.codec import json_text
 from ...model.kinds import Canonical, Kind, Scalar, family
-from ...query.conditions import Compare, Comparison, HasElement, In, ScalarValue, Target
+from ...query.conditions import (
+    All,
+    Compare,
+    Comparison,
+    Condition,
+    Either,
+    HasElement,
+    In,
+    IsNull,
+    ScalarValue,
+    Target,
+)
 from ...query.folding import fold_class
 from ...query.paths import Step
 from ...query.patterns import LikePattern, folded_regex, to_like
 from ...query.regex import Regex
-from .._sql.compile import OPERATORS, Compiler, Parameter
+from .._sql.compile import OPERATORS, Compiler, Parameter, family_of
 from .quoting import array_text, json_key, quote_name
 
 __all__ = [
@@ -46,6 +57,8 @@ _TYPES: Final = {
     Kind.TIMEDELTA: "bigint",
 }
 _BYTES: Final = Kind.BYTES  # before Python 3.12 looking a member up in its Enum is slow
+
+_JSON_KINDS: Final = {"number": "number", "bool": "boolean"}
 
 _MANY: Final = 64
 """Above this many values a hashed subquery is asked: an array that is a parameter is walked for every row."""
@@ -101,9 +114,15 @@ def text_expression(target: Target, row: str = "") -> str:
 
 
 def number_expression(target: Target, row: str = "") -> str:
-    """The number or boolean at a place inside the document, as jsonb; NULL where there is another kind, or nothing."""
+    """The number or boolean at a place inside the document, as jsonb; NULL where there is another kind, or nothing.
+
+    Of a place of declared kind it is NULL for the other of the two as well, so that no further test is needed, of which
+    the planner would have to guess how many rows it leaves.
+    """
     value = json_expression(target, row)
-    return f"(CASE WHEN jsonb_typeof({value}) IN ('number', 'boolean') THEN {value} END)"
+    scalar = target.scalar
+    kinds = "IN ('number', 'boolean')" if scalar is None else f"= '{_JSON_KINDS[family(scalar.kind)]}'"
+    return f"(CASE WHEN jsonb_typeof({value}) {kinds} THEN {value} END)"
 
 
 def value_expression(target: Target, row: str = "") -> str:
@@ -144,7 +163,7 @@ class Sql(Compiler):
 
     @override
     def direction(self, target: Target, *, descending: bool) -> str:
-        if target.column is not None and target.column.column == "id":
+        if _is_id(target):
             # Never null: the primary key, which is made without a say on nulls, gives this order.
             return " DESC" if descending else ""
         return super().direction(target, descending=descending)
@@ -154,17 +173,29 @@ class Sql(Compiler):
         return _key_of(value_expression(target, row), target)
 
     @override
+    def condition(self, condition: Condition, row: str = "") -> str:
+        if isinstance(condition, All):
+            behind = _behind(condition)
+            if behind is not None:
+                comparison, places = behind
+                keys = ", ".join(self.key(target) for target, _ in places)
+                values = ", ".join(self._operand(target, value, family_of(value)) for target, value in places)
+                return f"({keys}) {OPERATORS[comparison]} ({values})"
+        return super().condition(condition, row)
+
+    @override
     def is_null(self, target: Target, row: str) -> str:
-        if target.column is not None:
-            return f"{self.key(target)} IS NULL"
-        nothing = f"NULLIF({json_expression(target, row)}, 'null') IS NULL"
-        # The index of a declared kind finds them; a row of another kind, from before it was declared, is no null.
-        return nothing if target.scalar is None else f"({self.key(target, row)} IS NULL AND {nothing})"
+        if _is_id(target):
+            return self.FALSE
+        # At a place of declared kind stands that kind or nothing, so its index finds the nulls.
+        if target.scalar is not None:
+            return f"{self.key(target, row)} IS NULL"
+        return f"NULLIF({json_expression(target, row)}, 'null') IS NULL"
 
     @override
     def is_not_null(self, target: Target, row: str) -> str:
-        if target.column is not None:
-            return f"{self.key(target)} IS NOT NULL"
+        if target.scalar is not None:
+            return f"{self.key(target, row)} IS NOT NULL"
         return f"NULLIF({json_expression(target, row)}, 'null') IS NOT NULL"
 
     @override
@@ -190,7 +221,7 @@ class Sql(Compiler):
         target, comparison = condition.target, condition.comparison
         place = self._place(target, kind, row)
         test = f"{place} {OPERATORS[comparison]} {self._operand(target, condition.value, kind)}"
-        if target.column is not None or kind == "string" or comparison is Comparison.EQ:
+        if target.scalar is not None or kind == "string" or comparison is Comparison.EQ:
             return test
         # jsonb has an order between numbers and booleans, the rules have none.
         return f"({test} AND jsonb_typeof({json_expression(target, row)}) = '{_JSON_KINDS[kind]}')"
@@ -265,10 +296,51 @@ class Sql(Compiler):
         return f"{value} ~ {self.bind(regex.are)}"
 
 
-_JSON_KINDS: Final = {"number": "number", "bool": "boolean"}
+def _is_id(target: Target) -> bool:
+    """Whether the place is the id, which is never null."""
+    return target.column is not None and target.column.column == "id"
 
 
 def _is_binary(target: Target) -> bool:
     """Whether the place is a column of bytes, which are canonical as hexadecimal text."""
     scalar = target.scalar
     return target.column is not None and scalar is not None and scalar.kind is _BYTES
+
+
+_Behind: TypeAlias = "tuple[Comparison, list[tuple[Target, ScalarValue]]]"
+
+
+def _behind(condition: All) -> _Behind | None:
+    """The keys and values of a condition that holds for the rows behind them, all in one direction; else None.
+
+    As a comparison of rows it is where an index scan begins; written out, the scan would begin with the first key alone
+    and pass over all rows that share it.
+    """
+    match condition:
+        case All((Compare(target, bound, value), Either() as rest)) if bound in _STRICT:
+            found = _lexical(rest, _STRICT[bound])
+            if (
+                found is not None
+                and found[0] == (target, value)
+                and not any(at.in_element for at, _ in found)
+            ):
+                return _STRICT[bound], found
+    return None
+
+
+_STRICT: Final = {Comparison.GE: Comparison.GT, Comparison.LE: Comparison.LT}
+
+
+def _lexical(condition: Condition, beyond: Comparison) -> list[tuple[Target, ScalarValue]] | None:
+    """The keys and values that rows are compared by, the first that differs deciding."""
+    match condition:
+        case Compare(target, comparison, value) if comparison is beyond and _is_id(target):
+            return [(target, value)]
+        case Either((Compare() as last, IsNull(target))) if last.target == target and _is_id(target):
+            return _lexical(last, beyond)
+        case Either(
+            (Compare(target, comparison, value), All((Compare(same, Comparison.EQ, equal), rest)))
+        ) if comparison is beyond and same == target and equal == value:
+            further = _lexical(rest, beyond)
+            return None if further is None else [(target, value), *further]
+    return None

@@ -148,6 +148,16 @@ class TablePlan:
                 values[at] = convert(value)
         return tuple(values)
 
+    def to_copy(self, row: Row) -> Row:
+        """The row as psycopg writes it for COPY: numbers and booleans it writes itself, and faster."""
+        if not self._binary:
+            return row
+        values = list(row)
+        for at in self._binary:
+            value = values[at]
+            values[at] = value if value is None else f"\\x{value}"
+        return tuple(values)
+
     def native_value(self, at: int, value: Canonical) -> str | None:
         """One value of such a row, by its place."""
         for place, convert in self._conversions:

@@ -6,12 +6,12 @@ Everything else that a user gives is bound as a parameter.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from ...query.paths import Step, Wildcard
 
-__all__ = ["META", "array_text", "copy_text", "cut_name", "json_key", "qualified", "quote_name", "quote_text"]
+__all__ = ["META", "array_text", "cut_name", "json_key", "qualified", "quote_name", "quote_text"]
 
 META: Final = "torematrix_meta"
 """The library's own table: (scope, key, value), all text."""
@@ -84,26 +84,3 @@ def _element(value: str) -> str:
     if "\x00" in value:
         raise ValueError("a value holds no NUL")
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-_FIELD: Final = "\x00"
-_ROW: Final = "\ud800"
-_NULL: Final = "\ud801"
-"""Characters that no stored text holds."""
-
-
-def copy_text(rows: Iterable[Sequence[str | None]]) -> bytes:
-    """These rows in COPY's text format, put together in a few passes over one string."""
-    whole = "".join(
-        [_FIELD.join([_NULL if value is None else value for value in row]) + _ROW for row in rows]
-    )
-    return (
-        whole.replace("\\", "\\\\")
-        .replace("\n", "\\n")
-        .replace("\r", "\\r")
-        .replace("\t", "\\t")
-        .replace(_FIELD, "\t")
-        .replace(_ROW, "\n")
-        .replace(_NULL, "\\N")
-        .encode()
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
@@ -29,6 +30,11 @@ class AsyncWaiting:
         return await settled(asyncio.ensure_future(work(*arguments, **named)))
 
     @staticmethod
+    def lock() -> asyncio.Lock:
+        """What one task at a time can hold."""
+        return asyncio.Lock()
+
+    @staticmethod
     async def sleep(seconds: float) -> None:
         """Let time pass."""
         await asyncio.sleep(seconds)
@@ -51,6 +57,11 @@ class Waiting:
     def finished(work: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
         """The work's result: a thread is not cancelled."""
         return work(*arguments, **named)
+
+    @staticmethod
+    def lock() -> threading.Lock:
+        """What one thread at a time can hold."""
+        return threading.Lock()
 
     @staticmethod
     def sleep(seconds: float) -> None:

@@ -67,6 +67,7 @@ class AsyncPostgreSQLDriver(AsyncDriver):
         self.pool = AsyncPool(config)
         self._capabilities = UNKNOWN
         self._cursor_key = b""
+        self._opening = AsyncWaiting.lock()
 
     @property
     @override
@@ -75,11 +76,14 @@ class AsyncPostgreSQLDriver(AsyncDriver):
 
     @override
     async def open(self) -> None:
+        async with self._opening:
+            if self.pool.closed:
+                raise StorageError("the storage is closed", backend=self.backend)
+            if not self.pool.is_open:
+                await self._open()
+
+    async def _open(self) -> None:
         pool = self.pool
-        if pool.closed:
-            raise StorageError("the storage is closed", backend=self.backend)
-        if pool.is_open:
-            return
         await pool.open()
         try:
             async with self._translating("open"), self._link(None) as link:

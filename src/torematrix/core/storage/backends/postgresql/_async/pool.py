@@ -11,7 +11,9 @@ database) is an error at once.
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from collections import deque
 from functools import partial
 from time import monotonic
@@ -29,6 +31,9 @@ from ..waiting import AsyncWaiting
 from .connection import AsyncLink
 
 __all__ = ["AsyncPool"]
+
+_FORKED: Final = "in the process that was forked"
+_pools: Final[weakref.WeakSet[AsyncPool]] = weakref.WeakSet()
 
 _LEASE: Final = 5.0
 """After so many seconds a connection passes through the pool behind, which ends old and superfluous ones."""
@@ -57,6 +62,7 @@ class AsyncPool:
         self.timeout = config.pool_timeout
         self.closed = False
         self._home: object = self  # until it is open, no place is the right one
+        _pools.add(self)
 
     @property
     def is_open(self) -> bool:
@@ -89,6 +95,8 @@ class AsyncPool:
         """Close every connection that is not in use, and no longer give any away."""
         self.closed = True
         behind, self._behind = self._behind, None
+        if self._home is _FORKED:
+            return  # The connections are those of the process that opened them.
         for link in list(self._lent):
             await link.close()  # the server rolls back
         while self._idle:
@@ -230,5 +238,23 @@ class AsyncPool:
 
     def _elsewhere(self) -> StorageError:
         if self._home is self:
-            return StorageError("the storage is not open", backend=BACKEND)
-        return StorageError("the storage was opened in another event loop; open one in each", backend=BACKEND)
+            message = "the storage is not open"
+        elif self._home is _FORKED:
+            message = "the storage was opened before this process was forked; open it in the child"
+        else:
+            message = "the storage was opened in another event loop; open one in each"
+        return StorageError(message, backend=BACKEND)
+
+    def was_forked(self) -> None:
+        """Use no connection any more: two processes that speak on one would garble each other's words."""
+        if self._home is not self:
+            self._home = _FORKED
+
+
+def _forget_all() -> None:
+    for pool in list(_pools):
+        pool.was_forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

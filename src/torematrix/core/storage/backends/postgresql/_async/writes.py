@@ -6,7 +6,7 @@ Functions that run several statements work within a transaction that their calle
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterable, Sequence
 from typing import Final
 
 import psycopg
@@ -18,7 +18,7 @@ from ....query.operations import Patch, Upsert
 from .. import rewriting
 from ..errors import BACKEND, constraint_of, is_duplicate
 from ..plan import TablePlan
-from ..quoting import array_text, copy_text
+from ..quoting import array_text
 from ..waiting import AsyncWaiting
 from . import search
 from .connection import AsyncLink
@@ -38,8 +38,6 @@ __all__ = [
     "upsert_indexed",
 ]
 
-_BLOCK: Final = 1_000
-"""So many rows are put together for COPY at a time."""
 _MARK: Final = "torematrix_write"
 
 
@@ -90,11 +88,11 @@ async def insert_many(link: AsyncLink, plan: TablePlan, rows: Sequence[Row]) -> 
     try:
         async with _undone_alone(link):
             if not plan.text_indexes:
-                await _copy(link, plan.copy, [plan.to_native(row) for row in rows])
+                await _copy(link, plan.copy, map(plan.to_copy, rows))
                 return
             seqs = await _new_seqs(link, plan, len(rows))
-            natives = [(str(seq), *plan.to_native(row)) for seq, row in zip(seqs, rows, strict=True)]
-            await _copy(link, plan.copy_at, natives)
+            numbered = ((seq, *plan.to_copy(row)) for seq, row in zip(seqs, rows, strict=True))
+            await _copy(link, plan.copy_at, numbered)
             await search.add(link, plan, list(zip(seqs, rows, strict=True)))
     except psycopg.Error as error:
         if not is_duplicate(error):
@@ -108,10 +106,10 @@ async def _new_seqs(link: AsyncLink, plan: TablePlan, count: int) -> list[int]:
     return [row[0] for row in await fetch(link, statement, (plan.table, str(count)))]
 
 
-async def _copy(link: AsyncLink, statement: str, rows: Sequence[Row]) -> None:
+async def _copy(link: AsyncLink, statement: str, rows: Iterable[Row]) -> None:
     async with link.kept.copy(statement) as copy:
-        for start in range(0, len(rows), _BLOCK):
-            await copy.write(copy_text(rows[start : start + _BLOCK]))
+        for row in rows:
+            await copy.write_row(row)
 
 
 async def _first_duplicate(

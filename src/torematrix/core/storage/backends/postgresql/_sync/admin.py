@@ -12,6 +12,7 @@ from .statements import execute, fetch
 
 __all__ = ["health", "statistics", "vacuum"]
 
+_COUNTED: Final = 64 * 1024 * 1024
 _HEALTH: Final = """
 SELECT current_setting('server_version'), pg_is_in_recovery(), current_setting('synchronous_commit'),
        current_setting('transaction_read_only')
@@ -46,24 +47,32 @@ def _owner(table: str, names: list[str]) -> str | None:
 def statistics(link: Link) -> dict[str, Any]:
     """Sizes in bytes and counts, for the database and for each collection.
 
-    ``rows`` are counted; ``bytes`` are those of a collection's tables and indexes together.
+    ``bytes`` are those of a collection's tables and indexes together. ``rows`` are counted, or for a table of more than
+    64 MB what the server estimates; ``estimated`` says which.
     """
     names = list(stored_schemas(link))
-    found: dict[str, dict[str, Any]] = {name: {"rows": 0, "bytes": 0, "indexes": []} for name in names}
-    for table, _, size, indexes in fetch(link, _SIZES):
+    found: dict[str, dict[str, Any]] = {name: {"bytes": 0, "indexes": []} for name in names}
+    for table, estimate, size, indexes in fetch(link, _SIZES):
         owner = _owner(table, names)
-        if owner is not None:
-            found[owner]["bytes"] += int(size)
-            found[owner]["indexes"] += indexes
+        if owner is None:
+            continue
+        found[owner]["bytes"] += int(size)
+        found[owner]["indexes"] += indexes
+        if table == owner:
+            found[owner]["rows"] = max(0, int(estimate))
+            found[owner]["estimated"] = int(size) > _COUNTED
     for name in names:
-        found[name]["rows"] = int(fetch(link, f"SELECT count(*) FROM {quote_name(name)}")[0][0])
+        if not found[name].setdefault("estimated", False):
+            counted = fetch(link, f"SELECT count(*) FROM {quote_name(name)}")
+            found[name]["rows"] = int(counted[0][0])
     size = fetch(link, "SELECT pg_database_size(current_database())")[0][0]
     return {"bytes": int(size), "collections": found}
 
 
-def _tables(link: Link) -> list[str]:
+def _tables(link: Link) -> dict[str, int]:
+    """The library's tables, and the bytes of each with its indexes."""
     names = list(stored_schemas(link))
-    return [table for table, *_ in fetch(link, _SIZES) if _owner(table, names) is not None]
+    return {table: int(size) for table, _, size, _ in fetch(link, _SIZES) if _owner(table, names) is not None}
 
 
 def vacuum(link: Link, *, full: bool) -> dict[str, Any]:
@@ -72,22 +81,18 @@ def vacuum(link: Link, *, full: bool) -> dict[str, Any]:
     By default the space is kept for what comes, while others read and write. A full one writes every table anew,
     tightly packed, and holds up everybody meanwhile.
     """
-    tables = _tables(link)
-    before = _size(link, tables)
-    limit, link.limit = link.limit, None
+    before = _tables(link)
+    link.limit = None
     try:
         execute(link, "SELECT set_config('statement_timeout', '0', false)")
-        for table in tables:
+        for table in before:
             execute(link, f"VACUUM ({'FULL, ' if full else ''}ANALYZE) {quote_name(table)}")
+        after = _tables(link)
     finally:
-        link.limit = limit
-        # The settings of the session are no longer what they should be.
-        link.close()
-    return {"full": full, "bytes_before": before, "tables": len(tables)}
-
-
-def _size(link: Link, tables: list[str]) -> int:
-    total = 0
-    for table in tables:
-        total += int(fetch(link, "SELECT pg_total_relation_size($1::regclass)", (quote_name(table),))[0][0])
-    return total
+        link.close()  # its settings are no longer what they should be
+    return {
+        "full": full,
+        "bytes_before": sum(before.values()),
+        "bytes_after": sum(after.values()),
+        "tables": len(after),
+    }

@@ -68,6 +68,7 @@ class PostgreSQLDriver(Driver):
         self.pool = Pool(config)
         self._capabilities = UNKNOWN
         self._cursor_key = b""
+        self._opening = Waiting.lock()
 
     @property
     @override
@@ -76,11 +77,14 @@ class PostgreSQLDriver(Driver):
 
     @override
     def open(self) -> None:
+        with self._opening:
+            if self.pool.closed:
+                raise StorageError("the storage is closed", backend=self.backend)
+            if not self.pool.is_open:
+                self._open()
+
+    def _open(self) -> None:
         pool = self.pool
-        if pool.closed:
-            raise StorageError("the storage is closed", backend=self.backend)
-        if pool.is_open:
-            return
         pool.open()
         try:
             with self._translating("open"), self._link(None) as link:

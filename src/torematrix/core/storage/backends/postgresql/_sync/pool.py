@@ -12,7 +12,9 @@ database) is an error at once.
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from collections import deque
 from functools import partial
 from time import monotonic
@@ -30,6 +32,9 @@ from ..waiting import Waiting
 from .connection import Link
 
 __all__ = ["Pool"]
+
+_FORKED: Final = "in the process that was forked"
+_pools: Final[weakref.WeakSet[Pool]] = weakref.WeakSet()
 
 _LEASE: Final = 5.0
 """After so many seconds a connection passes through the pool behind, which ends old and superfluous ones."""
@@ -58,6 +63,7 @@ class Pool:
         self.timeout = config.pool_timeout
         self.closed = False
         self._home: object = self  # until it is open, no place is the right one
+        _pools.add(self)
 
     @property
     def is_open(self) -> bool:
@@ -90,6 +96,8 @@ class Pool:
         """Close every connection that is not in use, and no longer give any away."""
         self.closed = True
         behind, self._behind = self._behind, None
+        if self._home is _FORKED:
+            return  # The connections are those of the process that opened them.
         for link in list(self._lent):
             link.close()  # the server rolls back
         while self._idle:
@@ -231,5 +239,23 @@ class Pool:
 
     def _elsewhere(self) -> StorageError:
         if self._home is self:
-            return StorageError("the storage is not open", backend=BACKEND)
-        return StorageError("the storage was opened in another event loop; open one in each", backend=BACKEND)
+            message = "the storage is not open"
+        elif self._home is _FORKED:
+            message = "the storage was opened before this process was forked; open it in the child"
+        else:
+            message = "the storage was opened in another event loop; open one in each"
+        return StorageError(message, backend=BACKEND)
+
+    def was_forked(self) -> None:
+        """Use no connection any more: two processes that speak on one would garble each other's words."""
+        if self._home is not self:
+            self._home = _FORKED
+
+
+def _forget_all() -> None:
+    for pool in list(_pools):
+        pool.was_forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

@@ -7,7 +7,7 @@ Functions that run several statements work within a transaction that their calle
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import Final
 
 import psycopg
@@ -19,7 +19,7 @@ from ....query.operations import Patch, Upsert
 from .. import rewriting
 from ..errors import BACKEND, constraint_of, is_duplicate
 from ..plan import TablePlan
-from ..quoting import array_text, copy_text
+from ..quoting import array_text
 from ..waiting import Waiting
 from . import search
 from .connection import Link
@@ -39,8 +39,6 @@ __all__ = [
     "upsert_indexed",
 ]
 
-_BLOCK: Final = 1_000
-"""So many rows are put together for COPY at a time."""
 _MARK: Final = "torematrix_write"
 
 
@@ -91,11 +89,11 @@ def insert_many(link: Link, plan: TablePlan, rows: Sequence[Row]) -> None:
     try:
         with _undone_alone(link):
             if not plan.text_indexes:
-                _copy(link, plan.copy, [plan.to_native(row) for row in rows])
+                _copy(link, plan.copy, map(plan.to_copy, rows))
                 return
             seqs = _new_seqs(link, plan, len(rows))
-            natives = [(str(seq), *plan.to_native(row)) for seq, row in zip(seqs, rows, strict=True)]
-            _copy(link, plan.copy_at, natives)
+            numbered = ((seq, *plan.to_copy(row)) for seq, row in zip(seqs, rows, strict=True))
+            _copy(link, plan.copy_at, numbered)
             search.add(link, plan, list(zip(seqs, rows, strict=True)))
     except psycopg.Error as error:
         if not is_duplicate(error):
@@ -109,10 +107,10 @@ def _new_seqs(link: Link, plan: TablePlan, count: int) -> list[int]:
     return [row[0] for row in fetch(link, statement, (plan.table, str(count)))]
 
 
-def _copy(link: Link, statement: str, rows: Sequence[Row]) -> None:
+def _copy(link: Link, statement: str, rows: Iterable[Row]) -> None:
     with link.kept.copy(statement) as copy:
-        for start in range(0, len(rows), _BLOCK):
-            copy.write(copy_text(rows[start : start + _BLOCK]))
+        for row in rows:
+            copy.write_row(row)
 
 
 def _first_duplicate(
