@@ -14,6 +14,10 @@ ALONE: Final = (
     "a standalone MongoDB writes one document at a time; start mongod as a replica set (one server will do)"
 )
 """Why a standalone server cannot do what takes a transaction."""
+_NO_SNAPSHOT: Final = (
+    "a standalone MongoDB has no snapshots: what is written while a stream is read, or between the two readings of a "
+    "page with its total, may be in it"
+)
 _FEATURES: Final = {
     **dict.fromkeys(Feature, _NATIVE),
     Feature.NESTED_TRANSACTIONS: Cell(
@@ -42,4 +46,5 @@ def capabilities(version: str, *, transactions: bool) -> Capabilities:
     if not transactions:
         alone = (Feature.TRANSACTIONS, Feature.NESTED_TRANSACTIONS, Feature.SERIALIZABLE, Feature.BULK_WRITES)
         features.update(dict.fromkeys(alone, Cell(Support.REFUSED, ALONE)))
+        features[Feature.STREAM] = Cell(Support.EMULATED, _NO_SNAPSHOT)
     return Capabilities("mongodb", version, features, dict(_OPERATORS))

@@ -50,8 +50,11 @@ def check_connection(config: MongoDBConfig) -> None:
     Raises:
         ConfigurationError: it says no more, for the URI may hold secrets anywhere.
     """
+    query = urlsplit(config.connection).query
+    if not query:
+        return
     try:
-        split_options(urlsplit(config.connection).query, validate=True, warn=False)
+        split_options(query, validate=True, warn=False)
     except (PyMongoError, ValueError, TypeError):
         raise refused() from None
 
