@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -69,6 +70,12 @@ class Engine:
 
     def start(self, folder: Path, url: str | None) -> None:
         if url is None:
+            if os.geteuid() == 0 and not all(
+                each.stat().st_mode & 0o001 for each in (folder, *folder.parents)
+            ):
+                raise ValueError(
+                    f"give a --folder that PostgreSQL's account may pass through to, unlike {folder}"
+                )
             self._home = Home.make(folder)
             url = PostgreSQLServer(self._home, settings=_SETTINGS).start().url
         self._url = url
