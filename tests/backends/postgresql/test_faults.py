@@ -7,6 +7,8 @@ import os
 import random
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -465,6 +467,38 @@ async def open_and_use(url):
 
 async def count(storage):
     return await storage.repository(Note, "notes").count()
+
+
+def test_a_process_that_was_forked_is_refused(c_url):
+    """A child may not speak on its parent's connections: it is told so, can open its own, and the parent goes on."""
+    program = """
+import os, sys
+from torematrix.core.storage import Storage
+from torematrix.core.storage.errors import StorageError
+url = sys.argv[1]
+storage = Storage.open(url)
+notes = storage.repository(dict, "forked")
+notes.create({"id": "a", "n": 1})
+child = os.fork()
+if not child:
+    code = 1
+    try:
+        notes.get("a")
+    except StorageError as error:
+        storage.close()
+        with Storage.open(url) as own:
+            found = own.repository(dict, "forked").get("a")
+        code = 0 if "forked" in str(error) and found["n"] == 1 else 2
+    finally:
+        os._exit(code)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert notes.get("a")["n"] == 1
+storage.close()
+"""
+    # Of a process with threads Python 3.12 and later warn when it forks, which is what is tried here.
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program, c_url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_closed_storage_says_so(c_url):

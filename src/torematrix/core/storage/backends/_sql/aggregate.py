@@ -54,6 +54,9 @@ def aggregate_text(operation: Aggregate, plan: Table, sql: Compiler, measuring: 
     columns = [measuring.group_key(target) for target in operation.group]
     for measure in operation.measures:
         columns.extend(_measure_columns(measure, sql, measuring))
+    if operation.group:
+        # ORDER BY looks among the results first, where a field named count would meet count(*): no field is named so.
+        columns = [f'{column} AS "${at}"' for at, column in enumerate(columns)]
     text = f"SELECT {', '.join(columns)} FROM {plan.table}{where_clause(operation.condition, plan, sql)}"
     if operation.group:
         keys = ", ".join(sql.key(target) for target in operation.group)

@@ -39,7 +39,7 @@ def refusal(options: Mapping[str, Any], deadline: float) -> str | None:
             return None
         if trace >= 0:
             connection.untrace()
-            found = _CODE.findall(os.pread(trace, 1 << 20, 0))
+            found: list[bytes] = _CODE.findall(os.pread(trace, 1 << 20, 0))
             if found:
                 return found[-1].decode()
         # It asked for a password and there is none or, where there is no trace to read, refused the one it got.

@@ -24,6 +24,7 @@ __all__ = [
     "replace_statement",
     "replaced_values",
     "set_row_statement",
+    "set_rows_statement",
     "taken_statement",
     "upsert_statement",
 ]
@@ -120,6 +121,12 @@ def set_row_statement(plan: TablePlan, changed: Sequence[int]) -> str:
     """Sets these places of the row whose id is bound last."""
     sets = ", ".join(f"{plan.quoted[at]} = ${number}" for number, at in enumerate(changed, 1))
     return f"UPDATE {plan.table} SET {sets} WHERE id = ${len(changed) + 1}"
+
+
+def set_rows_statement(plan: TablePlan) -> str:
+    """Sets everything but the id of rows that are bound as one array for each column."""
+    sets = ", ".join(f"{column} = given.{column}" for column in plan.quoted[1:]) or "id = given.id"
+    return f"UPDATE {plan.table} SET {sets} FROM {_given_rows(plan)} WHERE {plan.table}.id = given.id"
 
 
 def patch_statement(plan: TablePlan, columns: Sequence[int], *, document: bool, guarded: bool) -> str:

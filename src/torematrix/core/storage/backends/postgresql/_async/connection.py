@@ -116,7 +116,5 @@ class AsyncLink(AsyncConnection[tuple[Any, ...]]):
         A server that ends a session says so first. Nobody else speaks to an idle session unasked, but for changed
         settings of the server's: those may as well be met by a new one.
         """
-        waits = (
-            self._poll(0) if self._poll is not None else select.select([self.pgconn.socket], [], [], 0)[0]
-        )
+        waits = self._poll(0) if self._poll is not None else select.select([self.pgconn.socket], [], [], 0)[0]
         return not waits and self.is_idle

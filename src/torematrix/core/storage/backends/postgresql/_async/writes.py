@@ -152,10 +152,22 @@ async def _not_replaced(
     link: AsyncLink, plan: TablePlan, rows: Sequence[Row], operation: str
 ) -> StorageError:
     """Why these rows were not all replaced: one is not there, or has moved on."""
+    return await _refusal(link, plan, rows, operation) or UnavailableError(
+        f"another program has changed the same entities of {plan.collection!r} meanwhile; try again",
+        backend=BACKEND,
+        operation=operation,
+        collection=plan.collection,
+    )
+
+
+async def _refusal(
+    link: AsyncLink, plan: TablePlan, rows: Sequence[Row], operation: str, lock: str = ""
+) -> StorageError | None:
+    """The error for the first of these rows that is not there or else has moved on; None where there is none."""
     rules = plan.rules
     at = rules.revision_at
     revision = "NULL" if at is None else plan.quoted[at]
-    statement = f"SELECT id, {revision} FROM {plan.table} WHERE id = ANY ($1::text[])"
+    statement = f"SELECT id, {revision} FROM {plan.table} WHERE id = ANY ($1::text[]){lock}"
     stored = dict(await fetch(link, statement, (array_text([row[0] for row in rows]),)))
     for row in rows:
         if row[0] not in stored:
@@ -163,12 +175,7 @@ async def _not_replaced(
     for row in rows:
         if at is not None and stored[row[0]] != row[at] - 1:
             return rules.conflict(str(row[0]), expected=row[at] - 1, stored=stored[row[0]])
-    return UnavailableError(
-        f"another program has changed the same entities of {plan.collection!r} meanwhile; try again",
-        backend=BACKEND,
-        operation=operation,
-        collection=plan.collection,
-    )
+    return None
 
 
 async def replace_many(link: AsyncLink, plan: TablePlan, rows: Sequence[Row]) -> list[Row]:
@@ -180,16 +187,27 @@ async def replace_many(link: AsyncLink, plan: TablePlan, rows: Sequence[Row]) ->
             return await _replace_indexed(link, plan, rows)
         arrays = plan.columns_of(rows)
         if plan.unique:
-            clashes = await fetch(link, plan.text("clash", rewriting.clash_statement), arrays)
-            if clashes[0][0]:
-                # Uniqueness is checked row by row, and here the order decides: it has to be the caller's.
+            # Before a unique value can be refused: every row is there, and is what it was.
+            refusal = await _refusal(link, plan, rows, "update", " ORDER BY id FOR NO KEY UPDATE")
+            if refusal is not None:
+                raise refusal
+            if await _clash(link, plan, arrays):
                 return [await replace(link, plan, row) for row in rows]
         with _refusing_duplicates(plan):
             found = await fetch(link, plan.text("replace many", rewriting.replace_many_statement), arrays)
-        if len(found) < len(rows):
-            raise await _not_replaced(link, plan, rows, "update")
         returned = {entity_id: rest for entity_id, *rest in found}
+        if len(found) < len(rows):
+            # Those that were replaced are at their new revision by now.
+            raise await _not_replaced(link, plan, [row for row in rows if row[0] not in returned], "update")
         return [rewriting.as_stored(plan, row, *returned[row[0]]) for row in rows]
+
+
+async def _clash(link: AsyncLink, plan: TablePlan, arrays: Sequence[str]) -> bool:
+    """Whether these rows have to be stored one by one, in the caller's order, because uniqueness depends on it."""
+    if not plan.unique:
+        return False
+    found = await fetch(link, plan.text("clash", rewriting.clash_statement), arrays)
+    return bool(found[0][0])
 
 
 async def _locked(link: AsyncLink, plan: TablePlan, ids: Sequence[str]) -> dict[str, tuple[int, Row]]:
@@ -222,14 +240,22 @@ async def _replace_indexed(link: AsyncLink, plan: TablePlan, rows: Sequence[Row]
 async def _store(link: AsyncLink, plan: TablePlan, pairs: Sequence[tuple[int, Row, Row]]) -> None:
     """Store whole rows in place of locked ones, given as (seq, old, new), and index their texts."""
     with _refusing_duplicates(plan):
-        for _, old, new in pairs:
-            changed = plan.rules.changed(old, new)
-            if changed:
-                native = plan.to_native(new)
-                statement = rewriting.set_row_statement(plan, changed)
-                await execute(link, statement, (*[native[at] for at in changed], native[0]))
+        arrays = plan.columns_of([new for _, _, new in pairs]) if len(pairs) > 1 else []
+        if arrays and not await _clash(link, plan, arrays):
+            await execute(link, plan.text("set rows", rewriting.set_rows_statement), arrays)
+        else:
+            await _store_one_by_one(link, plan, pairs)
     if plan.text_indexes:
         await search.replace(link, plan, pairs)
+
+
+async def _store_one_by_one(link: AsyncLink, plan: TablePlan, pairs: Sequence[tuple[int, Row, Row]]) -> None:
+    for _, old, new in pairs:
+        changed = plan.rules.changed(old, new)
+        if changed:
+            native = plan.to_native(new)
+            statement = rewriting.set_row_statement(plan, changed)
+            await execute(link, statement, (*[native[at] for at in changed], native[0]))
 
 
 # ------------------------------------------------------------------------------------------------ upserts and patches
@@ -241,10 +267,16 @@ async def upsert(link: AsyncLink, plan: TablePlan, operation: Upsert) -> Row:
     replacing = rewriting.replaced_values(plan, plan.to_native(operation.replacing))
     values = (*plan.to_native(operation.inserted), *replacing[1:])
     try:
-        found = await fetch(link, statement, values)
+        if plan.unique:
+            async with _undone_alone(link):
+                found = await fetch(link, statement, values)
+        else:
+            found = await fetch(link, statement, values)
     except psycopg.Error as error:
         if not is_duplicate(error):
             raise
+        if await fetch(link, plan.get, (operation.inserted[0],)):
+            raise plan.rules.duplicate_update(BACKEND) from error
         raise _duplicate(plan, error, (operation.inserted,)) from error
     if not found:
         raise await _not_replaced(link, plan, [operation.replacing], "upsert")

@@ -151,10 +151,22 @@ def _refusing_duplicates(plan: TablePlan) -> Generator[None]:
 
 def _not_replaced(link: Link, plan: TablePlan, rows: Sequence[Row], operation: str) -> StorageError:
     """Why these rows were not all replaced: one is not there, or has moved on."""
+    return _refusal(link, plan, rows, operation) or UnavailableError(
+        f"another program has changed the same entities of {plan.collection!r} meanwhile; try again",
+        backend=BACKEND,
+        operation=operation,
+        collection=plan.collection,
+    )
+
+
+def _refusal(
+    link: Link, plan: TablePlan, rows: Sequence[Row], operation: str, lock: str = ""
+) -> StorageError | None:
+    """The error for the first of these rows that is not there or else has moved on; None where there is none."""
     rules = plan.rules
     at = rules.revision_at
     revision = "NULL" if at is None else plan.quoted[at]
-    statement = f"SELECT id, {revision} FROM {plan.table} WHERE id = ANY ($1::text[])"
+    statement = f"SELECT id, {revision} FROM {plan.table} WHERE id = ANY ($1::text[]){lock}"
     stored = dict(fetch(link, statement, (array_text([row[0] for row in rows]),)))
     for row in rows:
         if row[0] not in stored:
@@ -162,12 +174,7 @@ def _not_replaced(link: Link, plan: TablePlan, rows: Sequence[Row], operation: s
     for row in rows:
         if at is not None and stored[row[0]] != row[at] - 1:
             return rules.conflict(str(row[0]), expected=row[at] - 1, stored=stored[row[0]])
-    return UnavailableError(
-        f"another program has changed the same entities of {plan.collection!r} meanwhile; try again",
-        backend=BACKEND,
-        operation=operation,
-        collection=plan.collection,
-    )
+    return None
 
 
 def replace_many(link: Link, plan: TablePlan, rows: Sequence[Row]) -> list[Row]:
@@ -179,15 +186,20 @@ def replace_many(link: Link, plan: TablePlan, rows: Sequence[Row]) -> list[Row]:
             return _replace_indexed(link, plan, rows)
         arrays = plan.columns_of(rows)
         if plan.unique:
+            # Before a unique value can be refused: every row is there, and is what it was.
+            refusal = _refusal(link, plan, rows, "update", " ORDER BY id FOR NO KEY UPDATE")
+            if refusal is not None:
+                raise refusal
             clashes = fetch(link, plan.text("clash", rewriting.clash_statement), arrays)
             if clashes[0][0]:
                 # Uniqueness is checked row by row, and here the order decides: it has to be the caller's.
                 return [replace(link, plan, row) for row in rows]
         with _refusing_duplicates(plan):
             found = fetch(link, plan.text("replace many", rewriting.replace_many_statement), arrays)
-        if len(found) < len(rows):
-            raise _not_replaced(link, plan, rows, "update")
         returned = {entity_id: rest for entity_id, *rest in found}
+        if len(found) < len(rows):
+            # Those that were replaced are at their new revision by now.
+            raise _not_replaced(link, plan, [row for row in rows if row[0] not in returned], "update")
         return [rewriting.as_stored(plan, row, *returned[row[0]]) for row in rows]
 
 
@@ -240,10 +252,16 @@ def upsert(link: Link, plan: TablePlan, operation: Upsert) -> Row:
     replacing = rewriting.replaced_values(plan, plan.to_native(operation.replacing))
     values = (*plan.to_native(operation.inserted), *replacing[1:])
     try:
-        found = fetch(link, statement, values)
+        if plan.unique:
+            with _undone_alone(link):
+                found = fetch(link, statement, values)
+        else:
+            found = fetch(link, statement, values)
     except psycopg.Error as error:
         if not is_duplicate(error):
             raise
+        if fetch(link, plan.get, (operation.inserted[0],)):
+            raise plan.rules.duplicate_update(BACKEND) from error
         raise _duplicate(plan, error, (operation.inserted,)) from error
     if not found:
         raise _not_replaced(link, plan, [operation.replacing], "upsert")
