@@ -91,6 +91,10 @@ class AsyncKit:
         """Whether the storage takes writes of several entities at once; tests of those say what it does if not."""
         return self.storage.capabilities.features[Feature.BULK_WRITES].support is not Support.REFUSED
 
+    def needs_snapshots(self) -> None:
+        """Refuse what takes a snapshot where the storage has none, as one without transactions does."""
+        self.storage.capabilities.require(Feature.TRANSACTIONS, operation="snapshot")
+
     async def fresh(self, **options: Any) -> AsyncStorage:
         """Another open storage, on a database of its own where the URL says how to get one; closed after the test."""
         storage = await AsyncStorage.open_awaited(self._new_url(), **options)

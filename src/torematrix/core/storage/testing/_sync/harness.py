@@ -88,6 +88,10 @@ class Kit:
         """Whether the storage takes writes of several entities at once; tests of those say what it does if not."""
         return self.storage.capabilities.features[Feature.BULK_WRITES].support is not Support.REFUSED
 
+    def needs_snapshots(self) -> None:
+        """Refuse what takes a snapshot where the storage has none, as one without transactions does."""
+        self.storage.capabilities.require(Feature.TRANSACTIONS, operation="snapshot")
+
     def fresh(self, **options: Any) -> Storage:
         """Another open storage, on a database of its own where the URL says how to get one; closed after the test."""
         storage = Storage.open(self._new_url(), **options)

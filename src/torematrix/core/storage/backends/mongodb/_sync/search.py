@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from pymongo.errors import OperationFailure
 
+from ....model.codec import Row
 from ....query.conditions import Condition
 from ....query.operations import Ranked, Search, SearchStatistics
 from ..documents import Document
@@ -37,7 +38,10 @@ _EVERYTHING: Final = 100_000
 """A batch that is never full: a reply has one document for each of fewer words, or one in all."""
 
 _KEPT: Final = 1_000
-"""So many ids and scores are gathered while matches are counted, in one document of the server's."""
+"""So many ids and scores fit into one reply, and so many documents are looked up by their ids."""
+
+_FEW: Final = 250
+"""So many matches are scored as whole documents: less than a round trip is saved by leaving the texts behind."""
 
 
 def run(sums: Sums, session: Any, operation: Search, compiled: Compiled, pending: Totals = NOTHING) -> Ranked:
@@ -67,36 +71,44 @@ def _run(sums: Sums, moment: _Moment, operation: Search, compiled: Compiled, pen
     statistics = operation.statistics or _statistics(sums, moment, plan, ranking, pending)
     if operation.query.is_empty:
         return Ranked([], 0 if operation.with_total else None, statistics)
-    total: int | None = None
-    if operation.with_total:
-        wanted = operation.offset + (operation.limit or 0)
-        if operation.limit is not None and operation.after is None and 0 < wanted <= _KEPT:
-            return _counted_page(moment, plan, ranking, statistics, wanted)
-        found = moment.few(_command(plan, ranking.total(statistics)))
-        total = int(found[0]["n"]) if found else 0
-    if operation.limit == 0:
-        return Ranked([], total, statistics)
-    documents = moment.all(_command(plan, ranking.page(statistics, plan.projection)))
-    # What a row holds of a document without a schema is all that is in it.
-    rows = [(int(document.pop(SCORE)), plan.form.row(document)) for document in documents]
-    return Ranked(rows, total, statistics)
+    limit, wanted = operation.limit, operation.offset + (operation.limit or 0)
+    counted = operation.with_total
+    if limit is not None and 0 < wanted <= _KEPT and ranking.looked_up(statistics) > _FEW:
+        if counted and operation.after is None:
+            found = moment.few(_command(plan, ranking.best(statistics, wanted)))
+            best, total = (found[0]["best"], int(found[0]["n"])) if found else ([], 0)
+            return Ranked(_rows(moment, plan, best[operation.offset :]), total, statistics)
+        best = moment.few(_command(plan, ranking.ids(statistics)))
+        rows = _rows(moment, plan, best)
+    elif limit == 0:
+        rows = []
+    else:
+        documents = moment.all(_command(plan, ranking.page(statistics, plan.projection)))
+        # What a row holds of a document without a schema is all that is in it.
+        rows = [(int(document.pop(SCORE)), plan.form.row(document)) for document in documents]
+        if (
+            operation.after is None
+            and (limit is None or len(rows) < limit)
+            and (rows or not operation.offset)
+        ):
+            # The page ends where the matches do.
+            return Ranked(rows, operation.offset + len(rows) if counted else None, statistics)
+    if not counted:
+        return Ranked(rows, None, statistics)
+    found = moment.few(_command(plan, ranking.total(statistics)))
+    return Ranked(rows, int(found[0]["n"]) if found else 0, statistics)
 
 
-def _counted_page(
-    moment: _Moment, plan: CollectionPlan, ranking: Ranking, statistics: SearchStatistics, wanted: int
-) -> Ranked:
-    """The page, and how many match, from one visit to each match."""
-    found = moment.few(_command(plan, ranking.best(statistics, wanted)))
-    if not found:
-        return Ranked([], 0, statistics)
-    best = {each["id"]: int(each["score"]) for each in found[0]["best"][ranking.operation.offset :]}
-    command: Command = {"find": plan.collection, "filter": {ID: {"$in": list(best)}}}
+def _rows(moment: _Moment, plan: CollectionPlan, best: list[Document]) -> list[tuple[int, Row]]:
+    """The rows of documents whose ids and scores are known."""
+    if not best:
+        return []
+    command: Command = {"find": plan.collection, "filter": {ID: {"$in": [each[ID] for each in best]}}}
     if plan.projection:
         command["projection"] = plan.projection
-    held = {document[ID]: document for document in moment.all(command)} if best else {}
+    held = {document[ID]: document for document in moment.all(command)}
     # Without snapshots, one of them may be gone by now.
-    rows = [(score, plan.form.row(held[key])) for key, score in best.items() if key in held]
-    return Ranked(rows, int(found[0]["n"]), statistics)
+    return [(int(each[SCORE]), plan.form.row(held[each[ID]])) for each in best if each[ID] in held]
 
 
 def _statistics(

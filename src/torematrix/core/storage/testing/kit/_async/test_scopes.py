@@ -273,8 +273,13 @@ async def test_lasting_failures_are_not_tried_again(kit: AsyncKit) -> None:
 async def test_how_often_is_checked(kit: AsyncKit) -> None:
     """Attempts and deadlines that make no sense raise InvalidQueryError, and the function does not run."""
 
+    async def nothing() -> None:
+        """Work that cannot fail."""
+
     async def work() -> None:
         raise AssertionError
+
+    await kit.storage.run_in_transaction(nothing)
 
     wrong: list[dict[str, Any]] = [
         *({"attempts": value} for value in (0, -1, 1.5, "3", None, True)),

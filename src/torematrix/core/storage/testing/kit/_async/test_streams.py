@@ -131,8 +131,10 @@ async def test_a_stream_is_checked(kit: AsyncKit) -> None:
 # ------------------------------------------------------------------------------------------------------- one snapshot
 
 
+@IN_SCOPE
 async def test_a_stream_is_of_one_snapshot(kit: AsyncKit) -> None:
     """What is written while a stream is read, by its reader or by others, is not in it."""
+    kit.needs_snapshots()
     repository = await _filled(kit, 20)
 
     async def write() -> None:
@@ -172,8 +174,10 @@ async def test_streams_do_not_mind_each_other(kit: AsyncKit) -> None:
     assert seen == [list(range(9))] * 4
 
 
+@IN_SCOPE
 async def test_several_stream_at_once(kit: AsyncKit) -> None:
     """Tasks or threads that stream at the same time, while others write, each get one state whole."""
+    kit.needs_snapshots()
     repository = await _filled(kit, 60)
 
     async def read() -> None:
@@ -184,7 +188,7 @@ async def test_several_stream_at_once(kit: AsyncKit) -> None:
 
     async def write() -> None:
         for _ in range(10):
-            await kit.store(repository, [Plain(-1), Plain(-2)])
+            await repository.bulk_create([Plain(-1), Plain(-2)])
 
     await kit.company.together(read, read, write)
     assert await repository.count() == 80

@@ -511,6 +511,8 @@ async def test_an_isolation_is_one_of_those_there_are(kit: AsyncKit) -> None:
     wrong: Any = "chaos"
     with pytest.raises(ValueError, match="chaos"):
         repository.transaction(isolation=wrong)
+    async with repository.transaction(isolation=Isolation.SNAPSHOT):
+        assert await repository.count() == 0
 
 
 async def test_the_engines_own_handle(kit: AsyncKit) -> None:

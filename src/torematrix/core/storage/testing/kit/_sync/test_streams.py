@@ -130,8 +130,10 @@ def test_a_stream_is_checked(kit: Kit) -> None:
 # ------------------------------------------------------------------------------------------------------- one snapshot
 
 
+@IN_SCOPE
 def test_a_stream_is_of_one_snapshot(kit: Kit) -> None:
     """What is written while a stream is read, by its reader or by others, is not in it."""
+    kit.needs_snapshots()
     repository = _filled(kit, 20)
 
     def write() -> None:
@@ -171,8 +173,10 @@ def test_streams_do_not_mind_each_other(kit: Kit) -> None:
     assert seen == [list(range(9))] * 4
 
 
+@IN_SCOPE
 def test_several_stream_at_once(kit: Kit) -> None:
     """Tasks or threads that stream at the same time, while others write, each get one state whole."""
+    kit.needs_snapshots()
     repository = _filled(kit, 60)
 
     def read() -> None:
@@ -183,7 +187,7 @@ def test_several_stream_at_once(kit: Kit) -> None:
 
     def write() -> None:
         for _ in range(10):
-            kit.store(repository, [Plain(-1), Plain(-2)])
+            repository.bulk_create([Plain(-1), Plain(-2)])
 
     kit.company.together(read, read, write)
     assert repository.count() == 80

@@ -455,6 +455,8 @@ def test_an_isolation_is_one_of_those_there_are(kit: Kit) -> None:
     wrong: Any = "chaos"
     with pytest.raises(ValueError, match="chaos"):
         repository.transaction(isolation=wrong)
+    with repository.transaction(isolation=Isolation.SNAPSHOT):
+        assert repository.count() == 0
 
 
 def test_the_engines_own_handle(kit: Kit) -> None:
