@@ -190,9 +190,7 @@ def replace_many(link: Link, plan: TablePlan, rows: Sequence[Row]) -> list[Row]:
             refusal = _refusal(link, plan, rows, "update", " ORDER BY id FOR NO KEY UPDATE")
             if refusal is not None:
                 raise refusal
-            clashes = fetch(link, plan.text("clash", rewriting.clash_statement), arrays)
-            if clashes[0][0]:
-                # Uniqueness is checked row by row, and here the order decides: it has to be the caller's.
+            if _clash(link, plan, arrays):
                 return [replace(link, plan, row) for row in rows]
         with _refusing_duplicates(plan):
             found = fetch(link, plan.text("replace many", rewriting.replace_many_statement), arrays)
@@ -201,6 +199,14 @@ def replace_many(link: Link, plan: TablePlan, rows: Sequence[Row]) -> list[Row]:
             # Those that were replaced are at their new revision by now.
             raise _not_replaced(link, plan, [row for row in rows if row[0] not in returned], "update")
         return [rewriting.as_stored(plan, row, *returned[row[0]]) for row in rows]
+
+
+def _clash(link: Link, plan: TablePlan, arrays: Sequence[str]) -> bool:
+    """Whether these rows have to be stored one by one, in the caller's order, because uniqueness depends on it."""
+    if not plan.unique:
+        return False
+    found = fetch(link, plan.text("clash", rewriting.clash_statement), arrays)
+    return bool(found[0][0])
 
 
 def _locked(link: Link, plan: TablePlan, ids: Sequence[str]) -> dict[str, tuple[int, Row]]:
@@ -233,14 +239,22 @@ def _replace_indexed(link: Link, plan: TablePlan, rows: Sequence[Row]) -> list[R
 def _store(link: Link, plan: TablePlan, pairs: Sequence[tuple[int, Row, Row]]) -> None:
     """Store whole rows in place of locked ones, given as (seq, old, new), and index their texts."""
     with _refusing_duplicates(plan):
-        for _, old, new in pairs:
-            changed = plan.rules.changed(old, new)
-            if changed:
-                native = plan.to_native(new)
-                statement = rewriting.set_row_statement(plan, changed)
-                execute(link, statement, (*[native[at] for at in changed], native[0]))
+        arrays = plan.columns_of([new for _, _, new in pairs]) if len(pairs) > 1 else []
+        if arrays and not _clash(link, plan, arrays):
+            execute(link, plan.text("set rows", rewriting.set_rows_statement), arrays)
+        else:
+            _store_one_by_one(link, plan, pairs)
     if plan.text_indexes:
         search.replace(link, plan, pairs)
+
+
+def _store_one_by_one(link: Link, plan: TablePlan, pairs: Sequence[tuple[int, Row, Row]]) -> None:
+    for _, old, new in pairs:
+        changed = plan.rules.changed(old, new)
+        if changed:
+            native = plan.to_native(new)
+            statement = rewriting.set_row_statement(plan, changed)
+            execute(link, statement, (*[native[at] for at in changed], native[0]))
 
 
 # ------------------------------------------------------------------------------------------------ upserts and patches
