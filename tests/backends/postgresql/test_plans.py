@@ -85,8 +85,6 @@ SERVED = [
     ("list", {"filters": F("title") == "title 000005"}),
     ("list", {"filters": F("title").starts_with("title 00012")}),
     ("list", {"filters": F("title").like("title 00012%")}),
-    ("list", {"filters": F("title").in_([f"title {n:06}" for n in range(50)])}),
-    ("list", {"filters": F("title").in_([f"title {n:06}" for n in range(500)])}),
     ("count", {"filters": F("rank") == 1}),
     ("count", {"filters": F("rank").in_([1, 2])}),
     ("count", {"filters": (F("rank") == 1) & (F("score") > 10)}),
@@ -117,6 +115,18 @@ def test_what_an_index_is_for_uses_it(repository, operation, arguments):
     """Equality, ranges, prefixes, sorts and substrings of what is indexed read no more than they need."""
     explanation = repository.explain(operation, **arguments)
     assert explanation.uses_index, explanation
+
+
+@pytest.mark.parametrize("count", [50, 64, 65, 500])
+def test_many_values_use_it_once_the_server_has_looked(storage, count):
+    """Of a table it has never analyzed PostgreSQL guesses that each value has one row in 200, and reads all of them."""
+    with storage.transaction():
+        storage.native.execute("ANALYZE rows")
+    repository = storage.repository(Row, "rows", indexes=INDEXES, searchable=[])
+    filters = F("title").in_([f"title {n:06}" for n in range(count)])
+    explanation = repository.explain("list", filters=filters)
+    assert explanation.uses_index, explanation
+    assert repository.count(filters) == count
 
 
 @pytest.mark.parametrize("order", [SortOrder.ASC, SortOrder.DESC])
