@@ -30,6 +30,7 @@ SELECT set_config('TimeZone', 'UTC', false),
        set_config('lock_timeout', $4, false),
        set_config('synchronous_commit', $5, false),
        set_config('extra_float_digits', '1', false),
+       set_config('jit', 'off', false),
        set_config('bytea_output', 'hex', false),
        set_config('standard_conforming_strings', 'on', false),
        set_config('default_transaction_isolation', 'read committed', false)
