@@ -55,7 +55,7 @@ servers: server-programs ## Start the test servers and print their URLs, until C
 demo: $(READY) ## Import, list, filter, page and search a real folder (CORPUS=..., FOLDER=...)
 	@$(BIN)/python tools/demo.py --corpus "$(CORPUS)" --folder "$(FOLDER)"
 
-fuzz: $(READY) ## Compare every engine with the reference on random programs (ARGS=--help)
+fuzz: server-programs ## Compare every engine with the reference on random programs (ARGS=--help)
 	@$(BIN)/python tools/fuzz.py $(ARGS)
 
 mutate: $(READY) ## Break the package on purpose, change by change, and see the tests fail (ARGS=--help)
@@ -96,9 +96,12 @@ unit: server-programs ## Run the test suite with branch coverage
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
-# What is marked slow starts the type checkers, which do not depend on the Python that runs them.
+# What is marked slow starts the type checkers, which do not depend on the Python that runs them. The kit runs on each
+# engine once here: what differs by Python is in the library and the clients, not in a second database of the same server.
+ENGINES := memory:// sqlite:///{tmp}/kit.db {postgresql} {mongodb}
 unit-%: .venv-%/.ready server-programs
-	@HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci-other} .venv-$*/bin/python $(PYTEST) -m "not slow"
+	@HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci-other} .venv-$*/bin/python $(PYTEST) -m "not slow" \
+		$(foreach engine,$(ENGINES),--storage-url='$(engine)')
 
 unit-others: $(READY) ## Run the test suite on every other Python found (or one: make unit-3.12)
 	@tools/run_stages.sh $$($(BIN)/python tools/find_pythons.py --others --minors | sed 's/^/unit-/')

@@ -60,7 +60,11 @@ class MongoDBServer:
         self._name = name
         self._set = replica_set
         self._password = password
-        self._parameters = {"shutdownTimeoutMillisForSignaledShutdown": "0", **(parameters or {})}
+        self._parameters = {
+            "shutdownTimeoutMillisForSignaledShutdown": "0",
+            "diagnosticDataCollectionEnabled": "false",  # Nobody will read it.
+            **(parameters or {}),
+        }
         self._arguments = list(arguments)
         self._prepared = False
 
