@@ -80,8 +80,9 @@ class MongoDBConfig(Configuration, frozen=True, kw_only=True, forbid_unknown_fie
         connection: the deployment's URI; TLS, authentication and the replica set's name are its parameters.
         database: the database, made by its first collection.
         pool_size: connections to each server at most.
-        pool_timeout: seconds to wait for one of them, then UnavailableError.
-        connect_timeout: seconds to find a server that can serve an operation, then UnavailableError.
+        pool_timeout: seconds to wait for one of them, then UnavailableError; a write waits for operation_timeout.
+        connect_timeout: seconds to reach the deployment when it is opened, and then to find a server that can serve a
+            read, then UnavailableError.
         operation_timeout: seconds an operation may take, on the server too, then UnavailableError.
         durability: durable unless a faster setting is chosen.
         cursor_key: signs cursors, at least 32 bytes; None keeps one in the database.

@@ -28,6 +28,10 @@ __all__ = [
 ]
 
 
+_ANSWER: Final = 1.0
+"""Seconds in which the server says that it has given up."""
+
+
 class _Int64(TypeDecoder):
     """A long as a plain int: the library asks for types exactly, and gives to users what it was given."""
 
@@ -74,8 +78,8 @@ def client_options(config: MongoDBConfig) -> dict[str, Any]:
         "waitQueueTimeoutMS": _milliseconds(config.pool_timeout),
         "serverSelectionTimeoutMS": _milliseconds(config.connect_timeout),
         "connectTimeoutMS": _milliseconds(config.connect_timeout),
-        # Where no other limit holds: while a stream waits for its next batch.
-        "socketTimeoutMS": _milliseconds(config.operation_timeout),
+        # For a server that no longer answers: one that does keeps to the limit that each command carries.
+        "socketTimeoutMS": _milliseconds(config.operation_timeout + _ANSWER),
         "retryWrites": True,
         "retryReads": True,
     }
