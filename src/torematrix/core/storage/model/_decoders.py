@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias, cast
 
 from ._keys import unescape_key
 from ._records import RecordClass, record_class
@@ -192,23 +192,21 @@ def decode_anything(value: Any) -> Any:
     return value
 
 
-def put_in_order(value: Any) -> Any:
-    """The same canonical value, its keys sorted at every level, in place: for engines that keep their own order."""
+def put_in_order(value: Any) -> None:
+    """Sort the keys of a canonical value at every level, in place: for engines that keep an order of their own."""
+    inner: Iterable[Any] = ()
     if type(value) is dict:
-        members: dict[str, Any] = value
+        members = cast("dict[str, Any]", value)
         ordered = sorted(members)
         if list(members) != ordered:
             for key in ordered:
                 members[key] = members.pop(key)
-        for item in members.values():
-            if type(item) is dict or type(item) is list:  # pyright: ignore[reportUnknownArgumentType]
-                put_in_order(item)
+        inner = members.values()
     elif type(value) is list:
-        items: list[Any] = value
-        for item in items:
-            if type(item) is dict or type(item) is list:  # pyright: ignore[reportUnknownArgumentType]
-                put_in_order(item)
-    return value
+        inner = value  # pyright: ignore[reportUnknownVariableType] - Any, whatever it is a list of
+    for item in inner:
+        if type(item) is dict or type(item) is list:
+            put_in_order(item)
 
 
 def holds_dicts(shape: Shape, around: frozenset[type] = frozenset()) -> bool:

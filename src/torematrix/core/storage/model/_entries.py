@@ -6,7 +6,7 @@ would be refused there. The limit is counted before that, and kept everywhere.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -102,5 +102,5 @@ def _at(document: Any, keys: tuple[str, ...]) -> Any:
     for key in keys:
         if not isinstance(found, dict):
             return None
-        found = found.get(key)
+        found = cast("dict[str, Any]", found).get(key)
     return found

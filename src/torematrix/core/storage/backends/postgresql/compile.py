@@ -325,6 +325,8 @@ def _behind(condition: All) -> _Behind | None:
                 and not any(at.in_element for at, _ in found)
             ):
                 return _STRICT[bound], found
+        case _:
+            pass
     return None
 
 
@@ -343,4 +345,6 @@ def _lexical(condition: Condition, beyond: Comparison) -> list[tuple[Target, Sca
         ) if comparison is beyond and same == target and equal == value:
             further = _lexical(rest, beyond)
             return None if further is None else [(target, value), *further]
+        case _:
+            pass
     return None

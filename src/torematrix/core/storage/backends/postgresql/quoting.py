@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, cast
 
 from ...query.paths import Step, Wildcard
 
@@ -74,7 +74,7 @@ def array_text(values: Iterable[str | None]) -> str:
     if None in listed:
         return "{" + ",".join(["NULL" if value is None else _element(value) for value in listed]) + "}"
     # No stored text holds NUL, so it may stand for the border between two.
-    whole = "\x00".join(listed)  # type: ignore[arg-type]  # None is not among them
+    whole = "\x00".join(cast("list[str]", listed))
     if whole.count("\x00") != len(listed) - 1:
         raise ValueError("a value holds no NUL")
     return '{"' + whole.replace("\\", "\\\\").replace('"', '\\"').replace("\x00", '","') + '"}'

@@ -69,7 +69,7 @@ class AsyncKit:
         entity_class: type[dict[str, Any]] = dict
         return await self.repository(entity_class, name, indexes=indexes, searchable=searchable)
 
-    async def store(self, repository: AsyncRepository[T], entities: Iterable[T]) -> list[T]:
+    async def store(self, repository: AsyncRepository[T], entities: Iterable[Any]) -> list[T]:
         """Create these entities, in one write where the storage has such; for tests that are about something else."""
         if self.writes_together:
             return await repository.bulk_create(entities)
@@ -77,9 +77,8 @@ class AsyncKit:
 
     async def clear(self, repository: AsyncRepository[Any]) -> None:
         """Delete every entity, likewise."""
-        ids = [
-            str(entity["id"] if isinstance(entity, dict) else entity.id) for entity in await repository.list()
-        ]
+        stored: list[Any] = await repository.list()
+        ids = [str(entity["id"] if type(entity) is dict else entity.id) for entity in stored]
         if self.writes_together:
             await repository.bulk_delete(ids)
             return

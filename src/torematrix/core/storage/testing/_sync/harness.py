@@ -68,7 +68,7 @@ class Kit:
         entity_class: type[dict[str, Any]] = dict
         return self.repository(entity_class, name, indexes=indexes, searchable=searchable)
 
-    def store(self, repository: Repository[T], entities: Iterable[T]) -> list[T]:
+    def store(self, repository: Repository[T], entities: Iterable[Any]) -> list[T]:
         """Create these entities, in one write where the storage has such; for tests that are about something else."""
         if self.writes_together:
             return repository.bulk_create(entities)
@@ -76,7 +76,8 @@ class Kit:
 
     def clear(self, repository: Repository[Any]) -> None:
         """Delete every entity, likewise."""
-        ids = [str(entity["id"] if isinstance(entity, dict) else entity.id) for entity in repository.list()]
+        stored: list[Any] = repository.list()
+        ids = [str(entity["id"] if type(entity) is dict else entity.id) for entity in stored]
         if self.writes_together:
             repository.bulk_delete(ids)
             return

@@ -40,6 +40,7 @@ class Server:
     def __init__(self, config: MongoDBConfig) -> None:
         self.config = config
         self.deadline = config.operation_timeout
+        self._limit = max(1, round(1000 * self.deadline))
         self.transactions = False
         self.version = ""
         self._concern: dict[str, Any] = {"level": "majority"}
@@ -58,9 +59,10 @@ class Server:
 
     def connect(self) -> None:
         """Reach the deployment and ask what it is."""
-        hello = self.admin({"hello": 1})
+        with timeout(self.config.connect_timeout):
+            hello: Reply = self.client.admin.command({"hello": 1})
+            self.version = str(self.client.admin.command({"buildInfo": 1})["version"])
         self.transactions = "setName" in hello or hello.get("msg") == "isdbgrid"
-        self.version = str(self.admin({"buildInfo": 1})["version"])
 
     def close(self) -> None:
         """Close every connection."""
@@ -74,8 +76,9 @@ class Server:
 
     def command(self, command: Reply, session: Any = None) -> Reply:
         """The reply to a command."""
-        with timeout(self.deadline):
-            raw = self.database.command(command, codec_options=RAW, session=session)
+        # The limit stands in the command: within PyMongo's own ``timeout`` its pool would not keep to pool_timeout.
+        limited = {**command, "maxTimeMS": self._limit}
+        raw = self.database.command(limited, codec_options=RAW, session=session)
         reply: Reply = bson.decode(raw.raw, READING)
         return reply
 

@@ -82,7 +82,7 @@ class AsyncPostgreSQLSession(AsyncSession):
     async def _run(self, statement: str) -> str | None:
         """The tag of the statement's result."""
         cursor = self.link.kept
-        await cursor.execute(statement)
+        await cursor.execute(statement)  # pyright: ignore[reportArgumentType, reportCallIssue] - made here
         return cursor.statusmessage
 
     @override

@@ -24,7 +24,8 @@ async def execute(
     connection. What runs again and again is prepared by psycopg.
     """
     cursor = connection.kept
-    await cursor.execute(statement, parameters or None)
+    # psycopg wants literal strings, against injection; statements are made by the compiler, and values are bound.
+    await cursor.execute(statement, parameters or None)  # pyright: ignore[reportArgumentType]
     return cursor
 
 
@@ -33,7 +34,8 @@ async def fetch(
 ) -> list[tuple[Any, ...]]:
     """All rows of a statement's result."""
     cursor = connection.kept
-    await cursor.execute(statement, parameters or None)
+    # psycopg wants literal strings, against injection; statements are made by the compiler, and values are bound.
+    await cursor.execute(statement, parameters or None)  # pyright: ignore[reportArgumentType]
     rows = await cursor.fetchall()
     if len(rows) > _LARGE:
         connection.forget()

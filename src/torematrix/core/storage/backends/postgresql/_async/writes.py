@@ -107,7 +107,7 @@ async def _new_seqs(link: AsyncLink, plan: TablePlan, count: int) -> list[int]:
 
 
 async def _copy(link: AsyncLink, statement: str, rows: Iterable[Row]) -> None:
-    async with link.kept.copy(statement) as copy:
+    async with link.kept.copy(statement) as copy:  # pyright: ignore[reportArgumentType] - made from the plan
         for row in rows:
             await copy.write_row(row)
 

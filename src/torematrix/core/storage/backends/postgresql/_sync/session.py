@@ -83,7 +83,7 @@ class PostgreSQLSession(Session):
     def _run(self, statement: str) -> str | None:
         """The tag of the statement's result."""
         cursor = self.link.kept
-        cursor.execute(statement)
+        cursor.execute(statement)  # pyright: ignore[reportArgumentType, reportCallIssue] - made here
         return cursor.statusmessage
 
     @override

@@ -23,14 +23,16 @@ def execute(connection: Link, statement: str, parameters: Sequence[Any] = ()) ->
     connection. What runs again and again is prepared by psycopg.
     """
     cursor = connection.kept
-    cursor.execute(statement, parameters or None)
+    # psycopg wants literal strings, against injection; statements are made by the compiler, and values are bound.
+    cursor.execute(statement, parameters or None)  # pyright: ignore[reportArgumentType]
     return cursor
 
 
 def fetch(connection: Link, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     """All rows of a statement's result."""
     cursor = connection.kept
-    cursor.execute(statement, parameters or None)
+    # psycopg wants literal strings, against injection; statements are made by the compiler, and values are bound.
+    cursor.execute(statement, parameters or None)  # pyright: ignore[reportArgumentType]
     rows = cursor.fetchall()
     if len(rows) > _LARGE:
         connection.forget()

@@ -108,7 +108,7 @@ def _new_seqs(link: Link, plan: TablePlan, count: int) -> list[int]:
 
 
 def _copy(link: Link, statement: str, rows: Iterable[Row]) -> None:
-    with link.kept.copy(statement) as copy:
+    with link.kept.copy(statement) as copy:  # pyright: ignore[reportArgumentType] - made from the plan
         for row in rows:
             copy.write_row(row)
 
