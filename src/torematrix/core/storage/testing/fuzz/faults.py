@@ -87,11 +87,13 @@ def _in_the_databases_order(text_expression: Any) -> Any:
     return wrong
 
 
-def _through_lists(_: Any) -> Any:
+def _through_lists(guarded: Any) -> Any:
     """A list is as good as what it holds."""
 
-    def wrong(*_: Any, **__: Any) -> list[Any]:
-        return []
+    def wrong(self: Any, target: Any, test: Any, **rest: Any) -> Any:
+        if all(isinstance(step, str) for step in target.steps):
+            return {self._places.path(target): test}
+        return guarded(self, target, test, **rest)
 
     return wrong
 
@@ -110,7 +112,7 @@ def _line_by_line(text_expression: Any) -> Any:
 
 FAULTS: Final[dict[str, Fault]] = {
     "null-logic": Fault("postgresql", "postgresql.compile:Sql.condition", _nulls_lost),
-    "kinds": Fault("mongodb", "mongodb.compile:Compiler._guards", _through_lists),
+    "kinds": Fault("mongodb", "mongodb.compile:Compiler._guarded", _through_lists),
     "collation": Fault("postgresql_icu", "postgresql.compile:text_expression", _in_the_databases_order),
     "paging": Fault("sqlite", "sqlite.driver:find_statement", _without_ties),
     "search": Fault("sqlite", "sqlite.search:visitor", _without_weights),
