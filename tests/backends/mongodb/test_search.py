@@ -498,7 +498,9 @@ def test_two_who_fold(set_driver):
             return super()._fold(session, texts)
 
     with ThreadPoolExecutor(2) as threads:
-        folded = [threads.submit(Both(set_driver.server, time.sleep).fold, store.plan.texts) for _ in range(2)]
+        folded = [
+            threads.submit(Both(set_driver.server, time.sleep).fold, store.plan.texts) for _ in range(2)
+        ]
         assert sorted(each.result(60) for each in folded) in ([False, True], [True, True])
     store.search("a")
     store.check()

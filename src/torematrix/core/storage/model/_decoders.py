@@ -203,7 +203,7 @@ def put_in_order(value: Any) -> None:
                 members[key] = members.pop(key)
         inner = members.values()
     elif type(value) is list:
-        inner = value  # pyright: ignore[reportUnknownVariableType] - Any, whatever it is a list of
+        inner = cast("Iterable[Any]", value)
     for item in inner:
         if type(item) is dict or type(item) is list:
             put_in_order(item)

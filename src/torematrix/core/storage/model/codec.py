@@ -1,8 +1,8 @@
 """Entities to rows of canonical values, and back.
 
 A row holds the values of ``schema.columns`` in order and then, when ``schema.has_document``, the document: the other
-fields and extras by their percent-escaped keys, as JSON text or as a dict, with sorted keys at every level. Encoding validates
-everything before any I/O and never changes the entity; decoding calls the class's own constructor.
+fields and extras by their percent-escaped keys, as JSON text or as a dict, with sorted keys at every level. Encoding
+validates everything before any I/O and never changes the entity; decoding calls the class's own constructor.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ has stored as well. The kit asks through repositories, and knows nothing of that
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
@@ -166,7 +166,7 @@ class Pair:
             side.marks.clear()
 
     @contextmanager
-    def scope(self, kind: str) -> Iterator[None]:
+    def scope(self, kind: str) -> Generator[None]:
         """Nothing ("plain"), or a transaction: "stored", "undone", or "partly" undone, from a mark to the end."""
         if kind == "plain":
             yield

@@ -50,7 +50,7 @@ class DocumentForm:
         self._absent = tuple(
             field.default if field.has_default and not field.nullable else None for field in schema.columns
         )
-        self._plain = itemgetter(*self.keys) if len(self.keys) > 1 else lambda document: (document[ID],)
+        self._plain: Callable[[Document], Row] = itemgetter(*self.keys) if len(self.keys) > 1 else _id_alone
         self._fields = tuple((field.key, stored_key(field.key)) for field in schema.documents)
         self._taken = OWN.union(self.keys)
         self.row: Callable[[Document], Row] = self._columns
@@ -144,3 +144,7 @@ def defaults_of(description: Mapping[str, Any], schema: Schema) -> Document:
             value = readable(value)
         held[key] = value
     return {**held, KEYS: keys} if keys else held
+
+
+def _id_alone(document: Document) -> Row:
+    return (document[ID],)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -107,12 +107,12 @@ def _filter(matching: Any) -> Any:
 def _expression(value: Any) -> Any:
     """An expression: values come as literals, and a text that begins with a dollar sign is a reference."""
     if isinstance(value, dict):
-        members: dict[str, Any] = value
+        members = cast("dict[str, Any]", value)
         if "$literal" in members:
             return _PLACEHOLDER
         return {key: item if key == "as" else _expression(item) for key, item in members.items()}
     if isinstance(value, list):
-        items: list[Any] = value
+        items: list[Any] = value  # pyright: ignore[reportUnknownVariableType] - of anything
         return [_expression(item) for item in items]
     return value
 
@@ -123,12 +123,12 @@ def plan_of(explained: Command) -> list[Command]:
 
     def walk(node: Any) -> None:
         if isinstance(node, list):
-            members: list[Any] = node
+            members: list[Any] = node  # pyright: ignore[reportUnknownVariableType] - of anything
             for item in members:
                 walk(item)
         if not isinstance(node, dict):
             return
-        stage: dict[str, Any] = node
+        stage = cast("dict[str, Any]", node)
         if "stage" in stage:
             found.append(stage)
         for key in (
@@ -172,7 +172,7 @@ def _looks_at_all(stage: Command, *, conditional: bool) -> bool:
     bounds = stage.get("indexBounds")
     if not conditional or not isinstance(bounds, dict) or stage["stage"] != "IXSCAN":
         return False
-    first: Any = next(iter(bounds.values()), ())
+    first: Any = next(iter(cast("dict[str, Any]", bounds).values()), ())
     return tuple(first) == _EVERYTHING
 
 

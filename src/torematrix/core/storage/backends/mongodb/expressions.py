@@ -164,7 +164,8 @@ def _is_string(value: Expression) -> Expression:
 
 def _any(value: Expression, name: str, test: Expression) -> Expression:
     """Whether the value is a list for an element of which the test holds."""
-    elements = {"$cond": [{"$isArray": [value]}, value, []]}
+    nothing: list[Expression] = []
+    elements: dict[str, Expression] = {"$cond": [{"$isArray": [value]}, value, nothing]}
     return {"$anyElementTrue": [{"$map": {"input": elements, "as": name, "in": test}}]}
 
 

@@ -35,7 +35,7 @@ _ANSWER: Final = 1.0
 class _Int64(TypeDecoder):
     """A long as a plain int: the library asks for types exactly, and gives to users what it was given."""
 
-    bson_type = Int64
+    bson_type = Int64  # type: ignore[assignment,unused-ignore]  # pyright: ignore[reportIncompatibleMethodOverride, reportAssignmentType] - as bson documents it
 
     def transform_bson(self, value: Any) -> int:
         return int(value)

@@ -78,7 +78,7 @@ class AsyncKit:
     async def clear(self, repository: AsyncRepository[Any]) -> None:
         """Delete every entity, likewise."""
         stored: list[Any] = await repository.list()
-        ids = [str(entity["id"] if type(entity) is dict else entity.id) for entity in stored]
+        ids = [str(_id_of(entity)) for entity in stored]
         if self.writes_together:
             await repository.bulk_delete(ids)
             return
@@ -104,3 +104,8 @@ class AsyncKit:
         """Close what a test opened."""
         while self._opened:
             await self._opened.pop().close()
+
+
+def _id_of(entity: Any) -> Any:
+    attribute: Any = getattr(entity, "id", None)
+    return entity["id"] if attribute is None else attribute

@@ -77,7 +77,7 @@ class Kit:
     def clear(self, repository: Repository[Any]) -> None:
         """Delete every entity, likewise."""
         stored: list[Any] = repository.list()
-        ids = [str(entity["id"] if type(entity) is dict else entity.id) for entity in stored]
+        ids = [str(_id_of(entity)) for entity in stored]
         if self.writes_together:
             repository.bulk_delete(ids)
             return
@@ -103,3 +103,8 @@ class Kit:
         """Close what a test opened."""
         while self._opened:
             self._opened.pop().close()
+
+
+def _id_of(entity: Any) -> Any:
+    attribute: Any = getattr(entity, "id", None)
+    return entity["id"] if attribute is None else attribute

@@ -282,7 +282,7 @@ class AsyncMongoDriver(AsyncDriver):
 
     async def _fetch(self, operation: Fetch, session: AsyncMongoSession | None) -> Row | None:
         plan: CollectionPlan = operation.collection.plan
-        command = {
+        command: dict[str, Any] = {
             "find": plan.collection,
             "filter": {ID: operation.id},
             "limit": 1,
@@ -295,7 +295,7 @@ class AsyncMongoDriver(AsyncDriver):
 
     async def _fetch_many(self, operation: FetchMany, session: AsyncMongoSession | None) -> list[Row]:
         plan: CollectionPlan = operation.collection.plan
-        command = {"find": plan.collection, "filter": {ID: {"$in": list(operation.ids)}}}
+        command: dict[str, Any] = {"find": plan.collection, "filter": {ID: {"$in": list(operation.ids)}}}
         if plan.projection:
             command["projection"] = plan.projection
         return plan.rows(await self.server.documents(command, _given(session)))

@@ -79,7 +79,8 @@ async def _run(
     if limit is not None and 0 < wanted <= _KEPT and ranking.looked_up(statistics) > _FEW:
         if counted and operation.after is None:
             found = await moment.few(_command(plan, ranking.best(statistics, wanted)))
-            best, total = (found[0]["best"], int(found[0]["n"])) if found else ([], 0)
+            best: list[Any] = found[0]["best"] if found else []
+            total = int(found[0]["n"]) if found else 0
             return Ranked(await _rows(moment, plan, best[operation.offset :]), total, statistics)
         best = await moment.few(_command(plan, ranking.ids(statistics)))
         rows = await _rows(moment, plan, best)

@@ -16,7 +16,7 @@ from ..config import MongoDBConfig
 from ..errors import translate
 from ..options import RAW, READING, check_connection, client_options, refused, write_concern
 
-__all__ = ["AsyncServer", "Reply"]
+__all__ = ["AsyncServer"]
 
 Reply = dict[str, Any]
 
@@ -78,8 +78,7 @@ class AsyncServer:
         # The limit stands in the command: within PyMongo's own ``timeout`` its pool would not keep to pool_timeout.
         limited = {**command, "maxTimeMS": self._limit}
         raw = await self.database.command(limited, codec_options=RAW, session=session)
-        reply: Reply = bson.decode(raw.raw, READING)
-        return reply
+        return _decoded(raw)
 
     async def slow(self, command: Reply) -> Reply:
         """The reply to a command of maintenance, which takes as long as the data make it."""
@@ -87,8 +86,7 @@ class AsyncServer:
         # A client of its own: on the others a connection that is silent for operation_timeout counts as dead.
         async with AsyncMongoClient(self.config.connection, connect=False, **options) as client:
             raw: Any = await client[self.config.database].command(command, codec_options=RAW)
-        reply: Reply = bson.decode(raw.raw, READING)
-        return reply
+        return _decoded(raw)
 
     async def read(self, command: Reply, session: Any = None) -> Reply:
         """The reply to a command that reads; once more where the connection was lost."""
@@ -133,7 +131,7 @@ class AsyncServer:
                 more = {"getMore": Int64(identity), "collection": collection, "batchSize": batch_size}
                 # No deadline: the server takes none here. The connection's own limit holds.
                 raw = await self.database.command(more, codec_options=RAW, session=session)
-                cursor = bson.decode(raw.raw, READING)["cursor"]
+                cursor = _decoded(raw)["cursor"]
                 identity, batch = cursor["id"], cursor["nextBatch"]
         finally:
             if identity:
@@ -153,3 +151,10 @@ class AsyncServer:
         ours = translate(error) or StorageError("MongoDB failed", backend="mongodb")
         ours.operation, ours.collection = operation, collection
         return ours
+
+
+def _decoded(raw: Any) -> Reply:
+    """The reply that PyMongo left undecoded."""
+    library: Any = bson  # its types name an array of unknown members
+    reply: Reply = library.decode(raw.raw, READING)
+    return reply

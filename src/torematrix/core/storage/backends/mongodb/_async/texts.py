@@ -171,7 +171,7 @@ async def _added_up(server: AsyncServer, texts: TextIndexes) -> bool:
     }
     cursor = (await server.command(command))["cursor"]
     moment = {"level": "snapshot", "atClusterTime": cursor["atClusterTime"]}
-    found = cursor["firstBatch"][0] if cursor["firstBatch"] else {}
+    found: dict[str, Any] = cursor["firstBatch"][0] if cursor["firstBatch"] else {}
     totals = Totals(found.get("n", 0), tuple(found.get(name, 0) for name in lengths))
     parts = await server.documents(
         {"find": TOTALS, "filter": parts_of(texts.collection), "readConcern": moment}

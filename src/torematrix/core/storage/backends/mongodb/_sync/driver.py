@@ -279,7 +279,7 @@ class MongoDriver(Driver):
 
     def _fetch(self, operation: Fetch, session: MongoSession | None) -> Row | None:
         plan: CollectionPlan = operation.collection.plan
-        command = {
+        command: dict[str, Any] = {
             "find": plan.collection,
             "filter": {ID: operation.id},
             "limit": 1,
@@ -292,7 +292,7 @@ class MongoDriver(Driver):
 
     def _fetch_many(self, operation: FetchMany, session: MongoSession | None) -> list[Row]:
         plan: CollectionPlan = operation.collection.plan
-        command = {"find": plan.collection, "filter": {ID: {"$in": list(operation.ids)}}}
+        command: dict[str, Any] = {"find": plan.collection, "filter": {ID: {"$in": list(operation.ids)}}}
         if plan.projection:
             command["projection"] = plan.projection
         return plan.rows(self.server.documents(command, _given(session)))

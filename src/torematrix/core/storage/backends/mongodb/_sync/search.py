@@ -76,7 +76,8 @@ def _run(sums: Sums, moment: _Moment, operation: Search, compiled: Compiled, pen
     if limit is not None and 0 < wanted <= _KEPT and ranking.looked_up(statistics) > _FEW:
         if counted and operation.after is None:
             found = moment.few(_command(plan, ranking.best(statistics, wanted)))
-            best, total = (found[0]["best"], int(found[0]["n"])) if found else ([], 0)
+            best: list[Any] = found[0]["best"] if found else []
+            total = int(found[0]["n"]) if found else 0
             return Ranked(_rows(moment, plan, best[operation.offset :]), total, statistics)
         best = moment.few(_command(plan, ranking.ids(statistics)))
         rows = _rows(moment, plan, best)

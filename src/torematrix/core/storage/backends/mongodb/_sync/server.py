@@ -17,7 +17,7 @@ from ..config import MongoDBConfig
 from ..errors import translate
 from ..options import RAW, READING, check_connection, client_options, refused, write_concern
 
-__all__ = ["Server", "Reply"]
+__all__ = ["Server"]
 
 Reply = dict[str, Any]
 
@@ -79,8 +79,7 @@ class Server:
         # The limit stands in the command: within PyMongo's own ``timeout`` its pool would not keep to pool_timeout.
         limited = {**command, "maxTimeMS": self._limit}
         raw = self.database.command(limited, codec_options=RAW, session=session)
-        reply: Reply = bson.decode(raw.raw, READING)
-        return reply
+        return _decoded(raw)
 
     def slow(self, command: Reply) -> Reply:
         """The reply to a command of maintenance, which takes as long as the data make it."""
@@ -88,8 +87,7 @@ class Server:
         # A client of its own: on the others a connection that is silent for operation_timeout counts as dead.
         with MongoClient(self.config.connection, connect=False, **options) as client:
             raw: Any = client[self.config.database].command(command, codec_options=RAW)
-        reply: Reply = bson.decode(raw.raw, READING)
-        return reply
+        return _decoded(raw)
 
     def read(self, command: Reply, session: Any = None) -> Reply:
         """The reply to a command that reads; once more where the connection was lost."""
@@ -134,7 +132,7 @@ class Server:
                 more = {"getMore": Int64(identity), "collection": collection, "batchSize": batch_size}
                 # No deadline: the server takes none here. The connection's own limit holds.
                 raw = self.database.command(more, codec_options=RAW, session=session)
-                cursor = bson.decode(raw.raw, READING)["cursor"]
+                cursor = _decoded(raw)["cursor"]
                 identity, batch = cursor["id"], cursor["nextBatch"]
         finally:
             if identity:
@@ -154,3 +152,10 @@ class Server:
         ours = translate(error) or StorageError("MongoDB failed", backend="mongodb")
         ours.operation, ours.collection = operation, collection
         return ours
+
+
+def _decoded(raw: Any) -> Reply:
+    """The reply that PyMongo left undecoded."""
+    library: Any = bson  # its types name an array of unknown members
+    reply: Reply = library.decode(raw.raw, READING)
+    return reply

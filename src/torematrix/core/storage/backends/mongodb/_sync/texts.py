@@ -168,7 +168,7 @@ def _added_up(server: Server, texts: TextIndexes) -> bool:
     }
     cursor = server.command(command)["cursor"]
     moment = {"level": "snapshot", "atClusterTime": cursor["atClusterTime"]}
-    found = cursor["firstBatch"][0] if cursor["firstBatch"] else {}
+    found: dict[str, Any] = cursor["firstBatch"][0] if cursor["firstBatch"] else {}
     totals = Totals(found.get("n", 0), tuple(found.get(name, 0) for name in lengths))
     parts = server.documents({"find": TOTALS, "filter": parts_of(texts.collection), "readConcern": moment})
     gate = gate_of(texts.collection)
