@@ -98,7 +98,7 @@ unit: server-programs ## Run the test suite with branch coverage
 
 # What is marked slow starts the type checkers, which do not depend on the Python that runs them. The kit runs on each
 # engine once here: what differs by Python is in the library and the clients, not in a second database of the same server.
-ENGINES := memory:// sqlite:///{tmp}/kit.db {postgresql} {mongodb}
+ENGINES := memory:// sqlite:///{tmp}/kit.db sqlite:///:memory:
 unit-%: .venv-%/.ready server-programs
 	@HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci-other} .venv-$*/bin/python $(PYTEST) -m "not slow" \
 		$(foreach engine,$(ENGINES),--storage-url='$(engine)')
