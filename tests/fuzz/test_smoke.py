@@ -60,13 +60,7 @@ def test_what_once_differed_does_not(comparison: Comparison, path: Path) -> None
             assert comparison.run_on(program, label) is None
 
 
-# MongoDB's patterns are compiled elsewhere since the fault was made: it has to be planted anew.
-_MOVED = pytest.mark.xfail(raises=StopIteration, reason="the fault no longer meets the code that it breaks")
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=_MOVED) if name == "regex" else name for name in sorted(FAULTS)]
-)
+@pytest.mark.parametrize("name", sorted(FAULTS))
 def test_a_planted_fault_is_found_and_shrunk(engines: dict[str, Engine], name: str) -> None:
     """An engine that gets one thing wrong is caught, by a program that shows little else."""
     with planted(name), Comparison([engines[FAULTS[name].engine]]) as comparison:

@@ -72,8 +72,8 @@ class _Seat:
         self._names = PLAIN if plain else tuple(FAMILY)
 
     def options(self) -> dict[str, Any]:
-        """How its storage is opened: fast, because nothing here outlives the run."""
-        lasting = not self._url.startswith("memory:") and ":memory:" not in self._url
+        """How its storage is opened: fast where that changes no answer, because nothing here outlives the run."""
+        lasting = self._url.startswith(("sqlite:", "postgresql:")) and ":memory:" not in self._url
         return {**_OPTIONS, **_FAST} if lasting else _OPTIONS
 
     def play(self, program: Program, arguments: Arguments | None) -> list[Outcome]:

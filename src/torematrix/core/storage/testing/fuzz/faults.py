@@ -26,12 +26,12 @@ class Fault(msgspec.Struct, frozen=True):
 
     Attributes:
         engine: the name of the engine it is planted in.
-        where: what is replaced, as a module below ``backends`` and a dotted name in it.
+        where: what is replaced, each as a module below ``backends`` and a dotted name in it.
         wrong: makes the wrong one of the right one.
     """
 
     engine: str
-    where: str
+    where: tuple[str, ...]
     wrong: Callable[[Any], Any]
 
 
@@ -99,25 +99,29 @@ def _through_lists(guarded: Any) -> Any:
 
 
 def _line_by_line(text_expression: Any) -> Any:
-    """The anchors of a regular expression also stand at the ends of lines."""
+    """The ends of lines are nothing special: the anchors stand at them, and a dot is one."""
 
     def wrong(condition: Any, value: Any) -> Any:
         expression = text_expression(condition, value)
         if isinstance(condition, Matches):
-            expression["$regexMatch"]["options"] = "m"
+            regex = expression["$regexMatch"]["regex"]
+            for exact, of_lines in ((r"\A", "(?m:^)"), (r"(?=\n?\z)", "(?m:$)"), (r"[^\x{a}]", "(?s:.)")):
+                regex["$literal"] = regex["$literal"].replace(exact, of_lines)
         return expression
 
     return wrong
 
 
 FAULTS: Final[dict[str, Fault]] = {
-    "null-logic": Fault("postgresql", "postgresql.compile:Sql.condition", _nulls_lost),
-    "kinds": Fault("mongodb", "mongodb.compile:Compiler._guarded", _through_lists),
-    "collation": Fault("postgresql_icu", "postgresql.compile:text_expression", _in_the_databases_order),
-    "paging": Fault("sqlite", "sqlite.driver:find_statement", _without_ties),
-    "search": Fault("sqlite", "sqlite.search:visitor", _without_weights),
-    "regex": Fault("mongodb", "mongodb.compile:text_expression", _line_by_line),
-    "numbers": Fault("sqlite", "sqlite.aggregate:_SQLiteMeasuring.sums", _engines_own_sum),
+    "null-logic": Fault("postgresql", ("postgresql.compile:Sql.condition",), _nulls_lost),
+    "kinds": Fault("mongodb", ("mongodb.compile:Compiler._guarded",), _through_lists),
+    "collation": Fault("postgresql_icu", ("postgresql.compile:text_expression",), _in_the_databases_order),
+    "paging": Fault("sqlite", ("sqlite.driver:find_statement",), _without_ties),
+    "search": Fault("sqlite", ("sqlite.search:visitor",), _without_weights),
+    "regex": Fault(
+        "mongodb", ("mongodb.compile:text_expression", "mongodb.expressions:text_expression"), _line_by_line
+    ),
+    "numbers": Fault("sqlite", ("sqlite.aggregate:_SQLiteMeasuring.sums",), _engines_own_sum),
 }
 """The faults there are, by what they are about."""
 
@@ -126,18 +130,27 @@ FAULTS: Final[dict[str, Fault]] = {
 def planted(name: str) -> Generator[None]:
     """An engine with that fault, as long as the block lasts."""
     fault = FAULTS[name]
-    module, _, path = fault.where.partition(":")
+    with contextlib.ExitStack() as stack:
+        for where in fault.where:
+            stack.callback(_replace(where, fault.wrong))
+        yield
+
+
+def _replace(where: str, wrong: Callable[[Any], Any]) -> Callable[[], None]:
+    """Put the wrong one in the place of the right one; what undoes it."""
+    module, _, path = where.partition(":")
     *above, last = path.split(".")
     holder: Any = import_module(f"{_BACKENDS}.{module}")
     for step in above:
         holder = getattr(holder, step)
-    own = last in vars(holder)
+    inherited = last not in vars(holder)
     right = getattr(holder, last)
-    setattr(holder, last, fault.wrong(right))
-    try:
-        yield
-    finally:
-        if own:
-            setattr(holder, last, right)
+    setattr(holder, last, wrong(right))
+
+    def undo() -> None:
+        if inherited:
+            delattr(holder, last)
         else:
-            delattr(holder, last)  # inherited
+            setattr(holder, last, right)
+
+    return undo

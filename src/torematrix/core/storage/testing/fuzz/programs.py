@@ -148,6 +148,7 @@ class _Steps:
     def __init__(self, draws: Draws, makers: list[_Maker], *, single: bool) -> None:
         self._draws = draws
         self._makers = makers
+        self._single = single
         weights = _SINGLE_WEIGHTS if single else _WEIGHTS
         self._kinds = tuple((weight, kind) for kind, weight in weights.items())
         self._inner = tuple((weight, kind) for weight, kind in self._kinds if kind is not _Steps.streamed)
@@ -296,7 +297,8 @@ class _Steps:
             "sort_by": maker.questions.sort(),
             "batch_size": draws.pick((1, 2, 3, 5, 1000)),
         }
-        if draws.chance(0.6):
+        # Where nothing has a snapshot, a stream shows what is written meanwhile.
+        if self._single or draws.chance(0.6):
             return Streamed(maker.name, arguments)
         steps = tuple(self.step(0) for _ in range(draws.between(1, 2)))
         return Streamed(maker.name, arguments, draws.below(4), steps, drained=draws.chance(0.8))

@@ -128,8 +128,19 @@ class Questions:
 
     def _predicate(self) -> QueryFilter:
         path, steps, shape = self._place()
-        operator = self._draws.pick(_operators(shape))
+        operators = _operators(shape)
+        if self._draws.chance(0.25):
+            path, steps, shape, operators = self._text_place() or (path, steps, shape, operators)
+        operator = self._draws.pick(operators)
         return QueryFilter(path, operator.value, self._operand(operator, shape, steps))
+
+    def _text_place(self) -> tuple[str, tuple[Step, ...], Shape, tuple[Operator, ...]] | None:
+        """A place where an entity holds text, and what is asked of text alone; mostly how it matches a pattern."""
+        for _ in range(4):
+            path, steps, shape = self._place()
+            if _TEXT_OPERATORS.issubset(_operators(shape)) and isinstance(self._stored(steps), str):
+                return path, steps, shape, (*_TEXTUAL, Operator.REGEX, Operator.REGEX)
+        return None
 
     def _place(self) -> tuple[str, tuple[Step, ...], Shape]:
         """A path into entities of the schema, and what is declared there."""
@@ -255,7 +266,7 @@ class Questions:
                 return self._piece(steps)
 
     def _text(self, steps: tuple[Step, ...]) -> str:
-        found = self._stored(steps) if self._draws.chance(0.7) else None
+        found = self._stored(steps) if self._draws.chance(0.85) else None
         return found if isinstance(found, str) else self._palette.scalar(_TEXT)
 
     def _piece(self, steps: tuple[Step, ...], *, ends: bool = False) -> str:
@@ -281,9 +292,13 @@ class Questions:
 
     def _regex(self, steps: tuple[Step, ...]) -> str:
         draws = self._draws
+        lines = self._text(steps)[:60].split("\n")
+        if len(lines) > 1 and draws.chance(0.7):
+            line = "".join(character if character.isalnum() else "." for character in draws.pick(lines))
+            return draws.pick(("^", "", "(?s)", r"\A")) + line + draws.pick(("$", "$", "", ".*$"))
         if draws.chance(0.3):
             return draws.pick(REGEXES)
-        if draws.chance(0.3):
+        if draws.chance(0.5):
             piece = self._piece(steps)
             safe = "".join(character if character.isalnum() else "." for character in piece)
             return draws.pick(("", "^", "(?i)", "(?s)")) + safe + draws.pick(("", "$", ".*"))

@@ -69,7 +69,8 @@ class Palette:
 
     def prose(self) -> str:
         """A text of several words, for searches to find."""
-        return " ".join([self.draws.pick(self.words) for _ in range(self.draws.below(8))])
+        space = "\n" if self.draws.chance(0.3) else " "
+        return space.join([self.draws.pick(self.words) for _ in range(self.draws.below(8))])
 
     def json_scalar(self) -> Any:
         """One of the scalar JSON kinds."""

@@ -52,10 +52,13 @@ async def test_a_cancelled_scope_is_undone(kit: AsyncKit) -> None:
     repository = await kit.repository(Plain)
 
     async def work() -> None:
-        async with kit.storage.transaction():
-            await repository.create(Plain(1, "a"))
-            inside.set()
-            await asyncio.Event().wait()
+        try:
+            async with kit.storage.transaction():
+                await repository.create(Plain(1, "a"))
+                inside.set()
+                await asyncio.Event().wait()
+        finally:
+            inside.set()  # where scopes are refused
 
     inside = asyncio.Event()
     task = asyncio.create_task(work())

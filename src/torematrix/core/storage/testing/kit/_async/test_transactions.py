@@ -333,15 +333,18 @@ async def test_a_cancelled_task_has_stored_nothing(kit: AsyncKit) -> None:
         inside = kit.company.gate()
 
         async def work(inner: bool = inner, inside: AsyncGate = inside) -> None:
-            async with repository.transaction():
-                await repository.create(Plain(1))
-                if inner:
-                    async with repository.transaction():
-                        await repository.create(Plain(2))
-                        inside.open()
-                        await AsyncGate().wait()
-                inside.open()
-                await AsyncGate().wait()
+            try:
+                async with repository.transaction():
+                    await repository.create(Plain(1))
+                    if inner:
+                        async with repository.transaction():
+                            await repository.create(Plain(2))
+                            inside.open()
+                            await AsyncGate().wait()
+                    inside.open()
+                    await AsyncGate().wait()
+            finally:
+                inside.open()  # where scopes are refused
 
         other = kit.company.start(work)
         await inside.wait()
