@@ -18,7 +18,7 @@ FUZZ = Path(__file__).resolve().parents[2] / "tools" / "fuzz.py"
 
 def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     """Chunks that were finished before one in front of them are not run again, and what they showed is kept."""
-    path = tmp_path / "state.json"
+    path = tmp_path / "new" / "state.json"
     state = State.read(path, first=1000)
     first, second, third = state.chunks(3 * CHUNK)
     assert (first, third) == (1000, 1000 + 2 * CHUNK)

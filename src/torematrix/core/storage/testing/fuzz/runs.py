@@ -113,6 +113,7 @@ class State(msgspec.Struct):
     def write(self, path: Path | None) -> None:
         """Keep it in the file, whole or not at all."""
         if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
             part = path.with_suffix(".part")
             part.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1))
             part.replace(path)
