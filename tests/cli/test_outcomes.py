@@ -136,9 +136,14 @@ def test_an_interrupted_import_goes_on(process, run, tmp_path: Path, url: str, n
     path = many(tmp_path / "many.jsonl", 60_000)
     running = process("import", path, "--searchable", "text")
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and (run("count", "-c", "records").out.strip() or "0") == "0":
+    stored = "0"
+    while stored == "0" and time.monotonic() < deadline:
         time.sleep(0.02)
-    running.send_signal(number)
+        running.send_signal(signal.SIGSTOP)  # so that it does not come to its end while it is looked at
+        stored = run("count", "-c", "records").out.strip() or "0"
+        if stored != "0":
+            running.send_signal(number)
+        running.send_signal(signal.SIGCONT)
     _, err = running.communicate(timeout=60)
     assert running.returncode == 130, err
     assert b"run the same command again" in err

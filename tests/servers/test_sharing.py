@@ -184,8 +184,12 @@ def test_servers_that_run_already_are_used(
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_the_command_prints_what_to_set(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_what_to_set(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Pasted into a shell, the lines lead the tests to the servers, which run until they are ended."""
+    for name in (POSTGRESQL, MONGODB, STANDALONE):
+        monkeypatch.delenv(name, raising=False)
     found: dict[str, str] = {}
 
     def look() -> None:
