@@ -400,6 +400,27 @@ async def test_cancelled_while_the_server_is_slow(own_server):
         assert not await notes.exists("a")
 
 
+def test_more_than_the_server_takes_at_once(own_server):
+    """More than one message holds is stored; what no transaction can hold is refused with what to do, and whole."""
+    with Storage.open(own_server.url_of("wide")) as storage:
+        notes = storage.repository(Note, "notes", searchable=[])
+        made = notes.bulk_create([Note("x" * 9_000_000), *(Note("y" * 50_000) for _ in range(400))])
+        assert notes.count() == len(made) == 401
+        assert notes.bulk_update(made)[0].version == 2
+        with pytest.raises(DuplicateError, match="entity 301 of 401"):
+            notes.bulk_create(
+                [Note("z" * 100_000, id=made[0].id if at == 300 else None) for at in range(401)]
+            )
+        for code in (257, 388):
+            with (
+                failing(own_server, ["insert"], errorCode=code),
+                pytest.raises(UnavailableError, match="write less at a time") as failure,
+            ):
+                notes.bulk_create([Note(), Note()])
+            assert not failure.value.retryable
+        assert notes.count() == 401
+
+
 # ------------------------------------------------------------------------------------------------------------ the pool
 
 
@@ -420,6 +441,39 @@ def test_a_pool_that_is_used_up(own_server):
             for thread in threads:
                 thread.join()
         assert notes.get("a").title == "t"
+
+
+def test_writes_find_no_connection(own_server):
+    """Each kind of write is UnavailableError within pool_timeout too, however long an operation may take."""
+    options = {"pool_size": 1, "pool_timeout": 0.3, "operation_timeout": 30}
+    with Storage.open(own_server.url_of("writes"), **options) as storage:
+        notes, texts = storage.repository(Note, "notes", searchable=[]), storage.repository(Note, "texts")
+        note, text = notes.create(Note("t", id="a")), texts.create(Note("t", id="a"))
+        writes = [
+            lambda: notes.create(Note()),
+            lambda: notes.update(note),
+            lambda: notes.patch("a", title="u"),
+            lambda: notes.upsert(Note("u", id="b")),
+            lambda: notes.delete("a"),
+            lambda: notes.bulk_create([Note(), Note()]),
+            lambda: notes.bulk_update([note]),
+            lambda: notes.bulk_delete(["a", "b"]),
+            lambda: texts.create(Note("u")),
+            lambda: texts.update(text),
+            lambda: texts.delete("a"),
+        ]
+        with failing(own_server, ["count"], blockConnection=True, blockTimeMS=9_000, mode={"times": 1}):
+            thread = threading.Thread(target=notes.count)
+            thread.start()
+            time.sleep(0.3)
+            for write in writes:
+                with within(2), pytest.raises(UnavailableError, match="pool_timeout") as failure:
+                    write()
+                assert failure.value.retryable
+            assert thread.is_alive()
+            thread.join()
+        assert notes.update(note).version == 2
+        assert (notes.count(), texts.count()) == (1, 1)
 
 
 def test_a_closed_storage(url):

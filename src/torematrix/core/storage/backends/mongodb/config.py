@@ -70,7 +70,10 @@ class Durability(enum.StrEnum):
     DURABLE = "durable"
     """Every acknowledged write: a majority of the servers have it in their journals."""
     FAST = "fast"
-    """Acknowledged by one server from memory: a failover, or losing power, may undo the last moments."""
+    """Acknowledged by one server from memory: a failover, or losing power, may undo the last moments.
+
+    Whoever reads sees such a write at once.
+    """
 
 
 class MongoDBConfig(Configuration, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,7 +83,7 @@ class MongoDBConfig(Configuration, frozen=True, kw_only=True, forbid_unknown_fie
         connection: the deployment's URI; TLS, authentication and the replica set's name are its parameters.
         database: the database, made by its first collection.
         pool_size: connections to each server at most.
-        pool_timeout: seconds to wait for one of them, then UnavailableError; a write waits for operation_timeout.
+        pool_timeout: seconds to wait for one of them, then UnavailableError.
         connect_timeout: seconds to reach the deployment when it is opened, and then to find a server that can serve a
             read, then UnavailableError.
         operation_timeout: seconds an operation may take, on the server too, then UnavailableError.

@@ -23,8 +23,11 @@ from ...errors import (
 __all__ = [
     "COMMIT_UNKNOWN",
     "DUPLICATE",
+    "NO_SNAPSHOT",
     "NO_SUCH_TRANSACTION",
+    "RETRYABLE",
     "TRANSIENT",
+    "check_written",
     "duplicate_of",
     "is_transient",
     "translate",
@@ -32,10 +35,17 @@ __all__ = [
 
 TRANSIENT: Final = "TransientTransactionError"
 COMMIT_UNKNOWN: Final = "UnknownTransactionCommitResult"
+RETRYABLE: Final = "RetryableWriteError"
 DUPLICATE: Final = 11000
 NO_SUCH_TRANSACTION: Final = 251
+NO_SNAPSHOT: Final = frozenset({134, 239, 246})
+"""Codes for a snapshot that the server does not have yet, has no more, or that is from before an index was made."""
 
 _LARGE: Final = "the entity is larger than MongoDB stores"
+_WIDE: Final = (
+    "so much in one transaction does not fit into the server's cache: write less at a time, in several calls, or give "
+    "mongod a larger --wiredTigerCacheSizeGB; nothing was stored"
+)
 _BUSY: Final = "another transaction is writing the same entities; try again"
 _GONE: Final = "the server has ended the transaction, which took too long or lost its server; try again"
 _PATTERN: Final = (
@@ -60,6 +70,7 @@ _BY_CODE: Final[dict[int, tuple[type[StorageError], str, bool]]] = {
     50: (UnavailableError, "the server did not finish within operation_timeout", True),
     64: (UnavailableError, "the write was not confirmed by a majority within operation_timeout", True),
     112: (ConflictError, _BUSY, True),
+    134: (UnavailableError, _SNAPSHOT, True),
     239: (UnavailableError, _SNAPSHOT, True),
     246: (UnavailableError, _SNAPSHOT, True),
     244: (UnavailableError, _GONE, True),
@@ -70,6 +81,8 @@ _BY_CODE: Final[dict[int, tuple[type[StorageError], str, bool]]] = {
         "the server ran out of memory for a sort or a group; narrow the filter down",
         False,
     ),
+    257: (UnavailableError, _WIDE, False),
+    388: (UnavailableError, _WIDE, False),
     10334: (InvalidEntityError, _LARGE, False),
     17280: (InvalidEntityError, _LARGE, False),
     17419: (InvalidEntityError, _LARGE, False),
@@ -84,21 +97,43 @@ _BY_CODE: Final[dict[int, tuple[type[StorageError], str, bool]]] = {
 }
 
 
+def check_written(reply: dict[str, Any]) -> dict[str, Any]:
+    """The reply to a command that writes.
+
+    Raises:
+        OperationFailure: it says that something was not written, or not as safely as was asked.
+    """
+    refused: Any = reply.get("writeErrors")
+    if refused:
+        raise driver.WriteError("", refused[0].get("code"), refused[0])
+    concern: Any = reply.get("writeConcernError")
+    if concern:
+        raise driver.WriteConcernError("", concern.get("code"), concern)
+    return reply
+
+
 def duplicate_of(error: BaseException) -> tuple[Mapping[str, Any], int] | None:
     """The key of the index that refused a write, and which of several it refused; None for any other error."""
     found: Any = getattr(error, "details", None) or {}
-    at = 0
     if isinstance(error, driver.BulkWriteError):
         refused: Any = found.get("writeErrors") or [{}]
-        found, at = refused[0], refused[0].get("index", 0)
+        found = refused[0]
     if not isinstance(error, driver.OperationFailure) or found.get("code") != DUPLICATE:
         return None
-    return found.get("keyPattern", {}), at
+    return found.get("keyPattern", {}), found.get("index", 0)
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether a transaction that met this error may succeed when it is run again."""
-    return isinstance(error, driver.PyMongoError) and error.has_error_label(TRANSIENT)
+    """Whether a transaction that met this error may succeed when it is run again at once.
+
+    Where no connection was free, or no server found, that has been waited for already.
+    """
+    waited = (driver.WaitQueueTimeoutError, driver.ServerSelectionTimeoutError)
+    return (
+        isinstance(error, driver.PyMongoError)
+        and not isinstance(error, waited)
+        and error.has_error_label(TRANSIENT)
+    )
 
 
 def translate(error: BaseException) -> StorageError | None:

@@ -26,7 +26,7 @@ from .aggregate import aggregate_command
 from .compile import Compiler
 from .names import ID
 from .plan import CollectionPlan
-from .statements import count_command, find_command, scan_command
+from .statements import count_command, find_command, page_command, scan_command
 
 __all__ = ["finds_by_index", "plan_of", "shown", "statements"]
 
@@ -44,11 +44,8 @@ def statements(operation: Operation | Scan, plan: CollectionPlan, compiler: Comp
         case FetchMany():
             return [{"find": plan.collection, "filter": {ID: {"$in": list(operation.ids)}}}]
         case Find():
-            commands = [find_command(operation, plan, compiler)]
-            if operation.with_total:
-                counted = Count(operation.collection, operation.condition)
-                commands.append(count_command(counted, plan, Compiler(plan.places)))
-            return commands
+            command = page_command if operation.with_total and operation.limit != 0 else find_command
+            return [command(operation, plan, compiler)]
         case Scan():
             return [scan_command(operation, plan, compiler)]
         case Count():
@@ -86,6 +83,8 @@ def _stage(name: str, body: Any) -> Any:
         return _filter(body)
     if name in {"$sort", "$unset", "$count"}:
         return body
+    if name in {"$unionWith", "$lookup"}:
+        return {key: _part(key, item) for key, item in body.items()}
     return _expression(body)
 
 

@@ -19,11 +19,12 @@ from .config import Durability, MongoDBConfig
 __all__ = [
     "RAW",
     "READING",
-    "SNAPSHOT",
     "check_connection",
     "client_options",
     "journal",
+    "read_concern",
     "refused",
+    "transaction_concern",
     "write_concern",
 ]
 
@@ -45,7 +46,8 @@ RAW: Final[CodecOptions[Any]] = CodecOptions(document_class=RawBSONDocument)
 """For replies of commands: PyMongo decodes those without its registry, so the library decodes them whole."""
 READING: Final[CodecOptions[Any]] = CodecOptions(type_registry=TypeRegistry([_Int64()]))
 """For documents."""
-SNAPSHOT: Final = ReadConcern("snapshot")
+_SNAPSHOT: Final = ReadConcern("snapshot")
+_LOCAL: Final = ReadConcern("local")
 
 
 def check_connection(config: MongoDBConfig) -> None:
@@ -93,6 +95,23 @@ def write_concern(config: MongoDBConfig) -> WriteConcern:
     if config.durability is Durability.FAST:
         return WriteConcern(w=1, j=False)
     return WriteConcern(w="majority", j=True)
+
+
+def read_concern(config: MongoDBConfig) -> ReadConcern:
+    """What reads outside transactions see: never less than the writes that were acknowledged before.
+
+    A write that one server has acknowledged is in no majority's snapshot yet; that server, the primary, has it.
+    """
+    return _LOCAL if config.durability is Durability.FAST else ReadConcern("majority")
+
+
+def transaction_concern(config: MongoDBConfig) -> ReadConcern:
+    """The same for transactions.
+
+    With ``local`` too a transaction reads one snapshot, which on the primary is that of the storage engine: on a
+    router's shards it would be one on each.
+    """
+    return _LOCAL if config.durability is Durability.FAST else _SNAPSHOT
 
 
 def journal(config: MongoDBConfig) -> dict[str, Any]:

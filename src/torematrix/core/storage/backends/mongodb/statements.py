@@ -11,7 +11,7 @@ from .compile import Compiler
 from .names import ID
 from .plan import CollectionPlan
 
-__all__ = ["count_command", "count_pipeline", "find_command", "scan_command"]
+__all__ = ["count_command", "count_pipeline", "find_command", "page_command", "scan_command"]
 
 Command = dict[str, Any]
 
@@ -19,6 +19,30 @@ Command = dict[str, Any]
 def find_command(operation: Find, plan: CollectionPlan, compiler: Compiler) -> Command:
     """A page of documents, or all of them."""
     return _documents(operation, plan, compiler, operation.limit, operation.offset)
+
+
+def page_command(operation: Find, plan: CollectionPlan, compiler: Compiler) -> Command:
+    """A page of documents and, behind the last one, a document with the number ``n`` of all that match.
+
+    Nothing matches where that one is missing. What reads both is one command, and so one snapshot can be asked for.
+    """
+    matching = compiler.filter(operation.condition)
+    sort = plan.sort(operation.sort)
+    if sort is None:
+        command = _sorted_by_expressions(operation, plan, compiler, operation.limit, operation.offset)
+        stages: list[Command] = command["pipeline"]
+    else:
+        stages = [{"$match": matching}] if matching else []
+        stages.append({"$sort": sort})
+        if operation.offset:
+            stages.append({"$skip": operation.offset})
+        if operation.limit is not None:
+            stages.append({"$limit": operation.limit})
+        if plan.projection:
+            stages.append({"$unset": [*plan.projection]})
+    counted = [{"$match": matching or {ID: {"$gte": MinKey()}}}, {"$count": "n"}]
+    stages.append({"$unionWith": {"coll": plan.collection, "pipeline": counted}})
+    return {"aggregate": plan.collection, "pipeline": stages, "allowDiskUse": True}
 
 
 def scan_command(operation: Scan, plan: CollectionPlan, compiler: Compiler) -> Command:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from bson.errors import BSONError
 from pymongo.errors import PyMongoError
@@ -44,15 +44,18 @@ from ..config import MongoDBConfig
 from ..errors import translate
 from ..names import ID
 from ..plan import CollectionPlan
-from ..statements import count_command, count_pipeline, find_command, scan_command
+from ..statements import count_command, count_pipeline, find_command, page_command, scan_command
 from ..words import NOTHING
 from . import admin, ensure, search, texts
+from .moment import AsyncMoment
 from .server import AsyncServer
 from .session import AsyncFinish, AsyncMongoSession
 from .totals import TOTALS, AsyncSums
 from .writes import AsyncWriter
 
 __all__ = ["AsyncMongoDriver"]
+
+R = TypeVar("R")
 
 
 class AsyncMongoDriver(AsyncDriver):
@@ -181,12 +184,18 @@ class AsyncMongoDriver(AsyncDriver):
         server = self.server
         plan: CollectionPlan = operation.collection.plan
         command = scan_command(operation, plan, self._compiler(plan))
-        alone = server.client.start_session() if own is None else None
-        if own is None and server.transactions:
-            command["readConcern"] = {"level": "snapshot"}
+        alone = server.session() if own is None else None
+        given = alone if own is None else own.session
+
+        async def begun() -> dict[str, Any]:
+            if own is None and server.transactions:
+                command["readConcern"] = await server.snapshot()
+            cursor: dict[str, Any] = (await server.read(command, given))["cursor"]
+            return cursor
+
         try:
-            given = alone if own is None else own.session
-            async with aclosing(server.batches(command, given, operation.batch_size)) as batches:
+            cursor = await (server.again(begun, self._pause) if own is None else begun())
+            async with aclosing(server.following(cursor, given, operation.batch_size)) as batches:
                 async for batch in batches:
                     yield plan.rows(batch)
         except (PyMongoError, BSONError) as error:
@@ -302,16 +311,36 @@ class AsyncMongoDriver(AsyncDriver):
 
     async def _find(self, operation: Find, session: AsyncMongoSession | None) -> Found:
         plan: CollectionPlan = operation.collection.plan
-        command = find_command(operation, plan, self._compiler(plan))
         if operation.limit == 0:
-            rows: list[Row] = []
-        else:
-            rows = plan.rows(await self.server.documents(command, _given(session)))
+            counted = Count(operation.collection, operation.condition)
+            return Found([], await self._count(counted, session) if operation.with_total else None)
         if not operation.with_total:
-            return Found(rows, None)
+            command = find_command(operation, plan, self._compiler(plan))
+            return Found(plan.rows(await self.server.documents(command, _given(session))), None)
+        if session is not None:
+            return await self._page(operation, session)
+        if self.server.fast and self.server.transactions:
+            return await self.writer.together(None, partial(self._page, operation))
+        return await self.server.again(partial(self._page_at_once, operation), self._pause)
+
+    async def _page(self, operation: Find, session: AsyncMongoSession) -> Found:
+        """A page with its total, in the snapshot of a transaction."""
+        plan: CollectionPlan = operation.collection.plan
+        command = find_command(operation, plan, self._compiler(plan))
+        rows = plan.rows(await self.server.documents(command, session.session))
         if operation.limit is not None and 0 < len(rows) < operation.limit:
             return Found(rows, operation.offset + len(rows))  # the page ends where the matches do
         return Found(rows, await self._count(Count(operation.collection, operation.condition), session))
+
+    async def _page_at_once(self, operation: Find) -> Found:
+        """The same outside, by one command, which MongoDB does not allow within."""
+        plan: CollectionPlan = operation.collection.plan
+        command = page_command(operation, plan, self._compiler(plan))
+        if self.server.transactions:
+            command["readConcern"] = {"level": "snapshot"}
+        documents = await self.server.documents(command)
+        total = int(documents.pop()["n"]) if documents else 0
+        return Found(plan.rows(documents), total)
 
     async def _count(self, operation: Count, session: AsyncMongoSession | None) -> int:
         plan: CollectionPlan = operation.collection.plan
@@ -327,10 +356,20 @@ class AsyncMongoDriver(AsyncDriver):
         compiled = self._compiler(plan).filter
         if session is not None:
             pending = NOTHING if plan.texts is None else session.pending.get(plan.texts, NOTHING)
-            return await search.run(self.sums, session.session, operation, compiled, pending)
-        found = await search.run(self.sums, None, operation, compiled)
+            moment = AsyncMoment(self.server, session.session)
+            return await search.run(self.sums, moment, operation, compiled, pending)
+        found = await self._at_once(lambda moment: search.run(self.sums, moment, operation, compiled))
         await self.sums.tend()
         return found
+
+    async def _at_once(self, read: Callable[[AsyncMoment], Awaitable[R]]) -> R:
+        """What is read by several commands, outside a transaction that somebody has begun."""
+        server = self.server
+        if server.fast and server.transactions:
+            # The newest snapshot of a majority may be of before the last writes. One of the primary alone is not, and
+            # only a transaction reads in that.
+            return await self.writer.together(None, lambda own: read(AsyncMoment(server, own.session)))
+        return await server.again(lambda: read(AsyncMoment(server, None)), self._pause)
 
     async def _aggregate(self, operation: Aggregate, session: AsyncMongoSession | None) -> list[Group]:
         plan: CollectionPlan = operation.collection.plan

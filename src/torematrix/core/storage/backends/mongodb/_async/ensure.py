@@ -28,7 +28,6 @@ FORMAT: Final = 1
 """The version of the layout in which this library stores; a database of a newer one is refused."""
 
 _EXISTS: Final = 48
-_SIMPLE: Final = {"locale": "simple"}
 _COLLECTION: Final = "collection:"
 
 
@@ -109,11 +108,12 @@ async def ensure(server: AsyncServer, collection: Collection) -> CollectionPlan:
             )
     evolution = evolve(name, stored.get(name), schema)
     plan = CollectionPlan(name, schema, evolution.description)
-    if evolution.is_empty:
-        return plan
     if evolution.created:
         await _make(server, name)
-    else:
+    await _check_collation(server, name)
+    if evolution.is_empty:
+        return plan
+    if not evolution.created:
         await _extend(server, plan, evolution)
     wanted = {spec.name: plan.indexes[spec.name] for spec in evolution.indexes if not spec.substring}
     if evolution.created:
@@ -141,6 +141,22 @@ async def _make(server: AsyncServer, name: str) -> None:
         )
     await _put(server, mark, 1)
     await _create(server, name)
+
+
+async def _check_collation(server: AsyncServer, name: str) -> None:
+    """Refuse a collection, as another program may have made it in the place of ours, that calls other texts equal.
+
+    Its indexes would be of that collation too, so asking every question in the simple one would find nothing by them.
+    """
+    found = await server.command({"listCollections": 1, "filter": {"name": {"$eq": name}}})
+    for each in found["cursor"]["firstBatch"]:
+        if "collation" in each["options"]:
+            raise ConfigurationError(
+                f"{name!r} was made with a collation, by which texts compare otherwise than here: move its documents "
+                "into a collection without one",
+                backend="mongodb",
+                collection=name,
+            )
 
 
 async def _extend(server: AsyncServer, plan: CollectionPlan, evolution: Evolution) -> None:

@@ -14,7 +14,7 @@ from ....core._async.port import AsyncSession
 from ....errors import StorageError, TransactionError
 from ..errors import COMMIT_UNKNOWN, NO_SUCH_TRANSACTION
 from ..names import ID
-from ..options import SNAPSHOT, write_concern
+from ..options import transaction_concern, write_concern
 from ..texts import TextIndexes
 from ..words import NOTHING, Totals
 from .server import AsyncServer
@@ -59,7 +59,7 @@ class AsyncMongoSession(AsyncSession):
         self.sums = sums
         self.pending: dict[TextIndexes, Totals] = {}
         self.broken: BaseException | None = None
-        self.session: Any = server.client.start_session()
+        self.session: Any = server.session()
         self._finish = finish
         self._marks: list[tuple[str, int, dict[TextIndexes, Totals]]] = []
         self._count = 0
@@ -69,7 +69,8 @@ class AsyncMongoSession(AsyncSession):
     async def begin(self) -> None:
         """Begin; the snapshot is taken by the first operation."""
         await self.session.start_transaction(
-            read_concern=SNAPSHOT, write_concern=write_concern(self.server.config)
+            read_concern=transaction_concern(self.server.config),
+            write_concern=write_concern(self.server.config),
         )
 
     async def start(self) -> None:
@@ -150,12 +151,12 @@ class AsyncMongoSession(AsyncSession):
     async def _undo_to(self, length: int) -> None:
         while len(self._undo) > length:
             collection, identity, document = self._undo[-1]
-            documents = self.server.database[collection]
-            with timeout(self.server.deadline):
-                if document is None:
-                    await documents.delete_one({ID: identity}, session=self.session)
-                else:
-                    await documents.replace_one({ID: identity}, document, upsert=True, session=self.session)
+            matching = {"q": {ID: identity}}
+            if document is None:
+                command = {"delete": collection, "deletes": [{**matching, "limit": 1}]}
+            else:
+                command = {"update": collection, "updates": [{**matching, "u": document, "upsert": True}]}
+            await self.server.write(command, self.session)
             self._undo.pop()
 
     # The end ---------------------------------------------------------------------------------------------------

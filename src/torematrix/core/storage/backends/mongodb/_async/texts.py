@@ -14,14 +14,14 @@ from pymongo import UpdateOne, timeout
 from pymongo.errors import OperationFailure, PyMongoError
 
 from ....errors import UnavailableError
-from ..errors import duplicate_of, is_transient
+from ..errors import NO_SNAPSHOT, duplicate_of, is_transient
 from ..names import GENERATION, ID, META, TRIGRAMS, WORDS
-from ..options import SNAPSHOT, write_concern
+from ..options import transaction_concern, write_concern
 from ..plan import CollectionPlan
 from ..texts import TextIndexes
 from ..words import Totals
 from .server import AsyncServer
-from .totals import SNAPSHOT_UNAVAILABLE, TOTALS, gate_of, new_gate, parts_of, stored_part
+from .totals import TOTALS, gate_of, new_gate, parts_of, stored_part
 
 __all__ = ["ensure"]
 
@@ -115,7 +115,7 @@ async def _rebuild(server: AsyncServer, plan: CollectionPlan, texts: TextIndexes
     outdated = {GENERATION: {"$ne": texts.generation}}
     dropped = dict.fromkeys({WORDS, TRIGRAMS}.difference(texts.hidden), "")
     command = {"find": plan.collection, "filter": outdated, "projection": dict.fromkeys((WORDS, TRIGRAMS), 0)}
-    session = server.client.start_session()
+    session = server.session()
     try:
         async for batch in server.batches(command, session, _BATCH):
             updates: list[Any] = []
@@ -145,7 +145,7 @@ async def _add_up(
             if await _added_up(server, texts):
                 return
         except OperationFailure as error:
-            if error.code != SNAPSHOT_UNAVAILABLE:
+            if error.code not in NO_SNAPSHOT:
                 raise
     raise UnavailableError(
         f"the sums of {texts.collection!r} are being made by others; open it again",
@@ -167,7 +167,7 @@ async def _added_up(server: AsyncServer, texts: TextIndexes) -> bool:
         "aggregate": texts.collection,
         "pipeline": [{"$group": {"_id": None, "n": {"$sum": 1}, **lengths}}],
         "cursor": {},
-        "readConcern": {"level": "snapshot"},
+        "readConcern": await server.snapshot(),
     }
     cursor = (await server.command(command))["cursor"]
     moment = {"level": "snapshot", "atClusterTime": cursor["atClusterTime"]}
@@ -179,8 +179,10 @@ async def _added_up(server: AsyncServer, texts: TextIndexes) -> bool:
     gate = gate_of(texts.collection)
     known = next((part for part in parts if part[ID] == gate), None)
     sums = server.database[TOTALS]
-    async with server.client.start_session() as session:
-        await session.start_transaction(read_concern=SNAPSHOT, write_concern=write_concern(server.config))
+    async with server.session() as session:
+        await session.start_transaction(
+            read_concern=transaction_concern(server.config), write_concern=write_concern(server.config)
+        )
         try:
             with timeout(server.deadline):
                 if known is None:

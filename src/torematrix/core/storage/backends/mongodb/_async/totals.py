@@ -19,14 +19,13 @@ from pymongo.errors import PyMongoError
 
 from ..errors import is_transient
 from ..names import ID
-from ..options import SNAPSHOT, write_concern
+from ..options import transaction_concern, write_concern
 from ..texts import TextIndexes
 from ..words import NOTHING, Totals
 from .server import AsyncServer
 
 __all__ = [
     "GATHERED",
-    "SNAPSHOT_UNAVAILABLE",
     "TOTALS",
     "AsyncSums",
     "gate_of",
@@ -38,9 +37,6 @@ __all__ = [
 
 TOTALS: Final = "torematrix_totals"
 """The library's own collection of sums."""
-
-SNAPSHOT_UNAVAILABLE: Final = 246
-"""The code of the server's error for a snapshot from before the collection's indexes or rules were changed."""
 
 GATHERED: Final = 64
 """So many documents of sums are worth folding: adding them up takes about as long as a round trip."""
@@ -100,8 +96,7 @@ class AsyncSums:
         if not changed:
             return
         documents = [stored_part(texts, totals) for texts, totals in changed.items()]
-        with timeout(self.server.deadline):
-            await self.server.database[TOTALS].insert_many(documents, session=session)
+        await self.server.write({"insert": TOTALS, "documents": documents}, session)
         for texts in changed:
             self._noted[texts] = self._noted.get(texts, 0) + 1
 
@@ -116,8 +111,10 @@ class AsyncSums:
     async def fold(self, texts: TextIndexes) -> bool:
         """Make one document of those that have gathered; whether that was done, and not by somebody else."""
         server = self.server
-        async with server.client.start_session() as session:
-            await session.start_transaction(read_concern=SNAPSHOT, write_concern=write_concern(server.config))
+        async with server.session() as session:
+            await session.start_transaction(
+                read_concern=transaction_concern(server.config), write_concern=write_concern(server.config)
+            )
             try:
                 done = await self._fold(session, texts)
                 with timeout(server.deadline):
@@ -136,10 +133,13 @@ class AsyncSums:
         totals = NOTHING
         for each in found:
             totals = totals.plus(Totals(each["n"], tuple(each["l"])))
-        documents = self.server.database[TOTALS]
-        with timeout(self.server.deadline):
-            gate = {ID: {"$eq": gate_of(texts.collection)}}
-            await documents.update_one(gate, {"$set": new_gate()}, upsert=True, session=session)
-            await documents.delete_many({ID: {"$in": [each[ID] for each in found]}}, session=session)
-            await documents.insert_one(stored_part(texts, totals), session=session)
+        gate = {"q": {ID: {"$eq": gate_of(texts.collection)}}, "u": {"$set": new_gate()}, "upsert": True}
+        gone = {"q": {ID: {"$in": [each[ID] for each in found]}}, "limit": 0}
+        commands: tuple[dict[str, Any], ...] = (
+            {"update": TOTALS, "updates": [gate]},
+            {"delete": TOTALS, "deletes": [gone]},
+            {"insert": TOTALS, "documents": [stored_part(texts, totals)]},
+        )
+        for command in commands:
+            await self.server.write(command, session)
         return True

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from pymongo import ReturnDocument, UpdateOne, timeout
+import bson
+from bson.errors import BSONError
 from pymongo.errors import PyMongoError
 
 from ....capability import Feature
@@ -29,6 +30,10 @@ __all__ = ["AsyncWriter"]
 R = TypeVar("R")
 
 _BACKEND: Final = "mongodb"
+_TOGETHER: Final = 500
+"""So many documents are sent at once."""
+_MESSAGE: Final = 16_000_000
+"""So many bytes of documents are sent at once: PyMongo takes no command much larger, though the server would."""
 _ROUNDS: Final = 5
 """So often an upsert starts again because others created and deleted its entity meanwhile."""
 
@@ -84,9 +89,6 @@ class AsyncWriter:
             attempt += 1
             await self._pause(random.uniform(0, min(0.5, 0.005 * 2**attempt)))  # noqa: S311 - jitter
 
-    def _documents(self, plan: CollectionPlan) -> Any:
-        return self._server.database[plan.collection]
-
     async def _remember(
         self,
         plan: CollectionPlan,
@@ -130,8 +132,8 @@ class AsyncWriter:
         await self._remember(plan, [str(row[0])], session, new=True)
         document = plan.document(row)
         try:
-            with timeout(self._server.deadline):
-                await self._documents(plan).insert_one(document, session=_given(session))
+            command = {"insert": plan.collection, "documents": [document]}
+            await self._server.write(command, _given(session))
         except PyMongoError as error:
             duplicate = duplicate_of(error)
             if duplicate is None:
@@ -145,15 +147,17 @@ class AsyncWriter:
     ) -> None:
         await self._remember(plan, [str(row[0]) for row in rows], session, new=True)
         documents = list(map(plan.document, rows))
+        done = 0
         try:
-            with timeout(self._server.deadline):
-                await self._documents(plan).insert_many(documents, session=session.session)
+            for part in _messages(documents):
+                await self._server.write({"insert": plan.collection, "documents": part}, session.session)
+                done += len(part)
         except PyMongoError as error:
             duplicate = duplicate_of(error)
             if duplicate is None:
                 raise
             pattern, at = duplicate
-            raise plan.rules.duplicate_insert(plan.refused(pattern), at + 1, rows, _BACKEND) from error
+            raise plan.rules.duplicate_insert(plan.refused(pattern), done + at + 1, rows, _BACKEND) from error
         for document in documents:
             session.adds(plan.texts, document)
 
@@ -177,37 +181,37 @@ class AsyncWriter:
         if plan.texts is not None:
             return await self._rewrite(plan, str(row[0]), lambda old: plan.rules.replaced(old, row), session)
         await self._remember(plan, [str(row[0])], session)
-        documents, own = self._documents(plan), _given(session)
+        own = _given(session)
         document = plan.form.document(row)
         wanted = plan.guard(row)
-        created = plan.created
+        created, at = plan.created, plan.rules.created_at
+        change: Any = document if plan.schema.extras else {"$set": plan.form.assignments(document)}
         try:
-            with timeout(self._server.deadline):
-                if created is None:
-                    if plan.schema.extras:
-                        done = await documents.replace_one(wanted, document, session=own)
-                    else:
-                        update = {"$set": plan.form.assignments(document)}
-                        done = await documents.update_one(wanted, update, session=own)
-                    return row if done.matched_count else None
-                change: Any
-                if plan.schema.extras:
-                    change = [
-                        {"$replaceWith": {"$mergeObjects": [_literal(document), {created: f"${created}"}]}}
-                    ]
-                else:
-                    sets = plan.form.assignments(document)
-                    del sets[created]
-                    change = {"$set": sets}
-                held = await documents.find_one_and_update(
-                    wanted, change, projection={created: 1}, session=own
-                )
+            if created is None or at is None:
+                return row if await self._update(plan, wanted, change, own) else None
+            # Who has read the entity gives the time at which it was created; then a plain update does. That is done
+            # sooner than one that gives back what was there, of which the server keeps a copy in case it comes twice.
+            if row[at] is not None:
+                same = {**wanted, created: {"$eq": row[at]}}
+                if await self._update(plan, same, change, own):
+                    return row
+            if plan.schema.extras:
+                change = [
+                    {"$replaceWith": {"$mergeObjects": [{"$literal": document}, {created: f"${created}"}]}}
+                ]
+            else:
+                del change["$set"][created]
+            command = {"findAndModify": plan.collection, "query": wanted, "update": change}
+            found = await self._server.write({**command, "fields": {created: 1}}, own)
         except PyMongoError as error:
             raise self._refused_update(plan, error) from error
-        if held is None:
-            return None
-        at = plan.rules.at[str(plan.schema.created and plan.schema.created.name)]
-        return (*row[:at], held.get(created), *row[at + 1 :])
+        held: Document | None = found["value"]
+        return None if held is None else (*row[:at], held.get(created), *row[at + 1 :])
+
+    async def _update(self, plan: CollectionPlan, wanted: Document, change: Any, session: Any) -> bool:
+        """Whether there was a document to be changed; PyMongo's errors."""
+        command = {"update": plan.collection, "updates": [{"q": wanted, "u": change}]}
+        return bool((await self._server.write(command, session))["n"])
 
     def _refused_update(self, plan: CollectionPlan, error: PyMongoError) -> BaseException:
         return error if duplicate_of(error) is None else plan.rules.duplicate_update(_BACKEND)
@@ -260,7 +264,7 @@ class AsyncWriter:
             new = plan.rules.replaced(old, row)
             results.append(new)
             kept, held_now = self._kept(plan, old, new)
-            updates.append(UpdateOne(plan.guard(row), self._change(plan, new, kept, held[identity])))
+            updates.append({"q": plan.guard(row), "u": self._change(plan, new, kept, held[identity])})
             if held_now is not None:
                 session.adds(plan.texts, held[identity], -1)
                 session.adds(plan.texts, held_now)
@@ -314,13 +318,11 @@ class AsyncWriter:
                 session.remember(plan.collection, {identity: held})
             wanted = {**plan.guard(new), **(plan.texts.unchanged(held) if plan.texts is not None else {})}
             try:
-                with timeout(self._server.deadline):
-                    done = await self._documents(plan).update_one(
-                        wanted, self._change(plan, new, kept, held), session=_given(session)
-                    )
+                change = self._change(plan, new, kept, held)
+                done = await self._update(plan, wanted, change, _given(session))
             except PyMongoError as error:
                 raise self._refused_update(plan, error) from error
-            if done.matched_count:
+            if done:
                 if session is not None and words is not None:
                     session.adds(plan.texts, held, -1)
                     session.adds(plan.texts, words)
@@ -331,8 +333,8 @@ class AsyncWriter:
         self, plan: CollectionPlan, updates: list[Any], session: AsyncMongoSession
     ) -> None:
         try:
-            with timeout(self._server.deadline):
-                await self._documents(plan).bulk_write(updates, ordered=True, session=session.session)
+            for part in _messages(updates):
+                await self._server.write({"update": plan.collection, "updates": part}, session.session)
         except PyMongoError as error:
             raise self._refused_update(plan, error) from error
 
@@ -382,8 +384,7 @@ class AsyncWriter:
                 wanted[plan.revision] = {"$eq": operation.expected}
                 sets[plan.revision] = operation.expected + 1
         try:
-            with timeout(self._server.deadline):
-                found = await self._patched(plan, wanted, update, session)
+            found = await self._patched(plan, wanted, update, session)
         except PyMongoError as error:
             raise self._refused_update(plan, error) from error
         if found is not None:
@@ -396,18 +397,16 @@ class AsyncWriter:
     async def _patched(
         self, plan: CollectionPlan, wanted: Document, update: Document, session: AsyncMongoSession | None
     ) -> Document | None:
-        documents = self._documents(plan)
-        projection = plan.projection or None
         if not update:
-            nothing: Document | None = await documents.find_one(wanted, projection, session=_given(session))
-            return nothing
-        found: Document | None = await documents.find_one_and_update(
-            wanted,
-            update,
-            projection=projection,
-            return_document=ReturnDocument.AFTER,
-            session=_given(session),
-        )
+            command: Document = {"find": plan.collection, "filter": wanted, "limit": 1, "singleBatch": True}
+            if plan.projection:
+                command["projection"] = plan.projection
+            unchanged = (await self._server.read(command, _given(session)))["cursor"]["firstBatch"]
+            return unchanged[0] if unchanged else None
+        command = {"findAndModify": plan.collection, "query": wanted, "update": update, "new": True}
+        if plan.projection:
+            command["fields"] = plan.projection
+        found: Document | None = (await self._server.write(command, _given(session)))["value"]
         return found
 
     # Deleting --------------------------------------------------------------------------------------------------
@@ -424,7 +423,7 @@ class AsyncWriter:
         self, plan: CollectionPlan, ids: Sequence[str], session: AsyncMongoSession | None
     ) -> int:
         await self._remember(plan, ids, session)
-        documents, own = self._documents(plan), _given(session)
+        own = _given(session)
         if session is not None and self._counts(plan):
             lengths = {
                 "find": plan.collection,
@@ -433,17 +432,35 @@ class AsyncWriter:
             }
             for document in await self._server.documents(lengths, own):
                 session.adds(plan.texts, document, -1)
-        with timeout(self._server.deadline):
-            if len(ids) == 1:
-                done = await documents.delete_one({ID: ids[0]}, session=own)
-            else:
-                done = await documents.delete_many({ID: {"$in": list(ids)}}, session=own)
-        return int(done.deleted_count)
+        delete: Document = {"q": {ID: ids[0] if len(ids) == 1 else {"$in": list(ids)}}, "limit": 0}
+        if len(ids) == 1:
+            delete["limit"] = 1
+        done = await self._server.write({"delete": plan.collection, "deletes": [delete]}, own)
+        return int(done["n"])
 
 
 def _given(session: AsyncMongoSession | None) -> Any:
     return None if session is None else session.session
 
 
-def _literal(document: Document) -> Document:
-    return {"$literal": document}
+def _messages(documents: list[Document]) -> Iterator[list[Document]]:
+    """The documents in parts that each fit into one message."""
+    for start in range(0, len(documents), _TOGETHER):
+        yield from _fitting(documents[start : start + _TOGETHER])
+
+
+def _fitting(part: list[Document]) -> Iterator[list[Document]]:
+    if len(part) == 1 or _fits(part):
+        yield part
+        return
+    middle = len(part) // 2
+    yield from _fitting(part[:middle])
+    yield from _fitting(part[middle:])
+
+
+def _fits(part: list[Document]) -> bool:
+    try:
+        # Encoding them one by one takes three times as long; what can be said of a document's size without, is wrong.
+        return len(bson.encode({"": part})) <= _MESSAGE
+    except (ValueError, OverflowError, MemoryError, BSONError):
+        return False  # more than BSON has; what is wrong with a document, the server says when it gets that alone

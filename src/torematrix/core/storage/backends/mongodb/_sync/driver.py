@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from bson.errors import BSONError
 from pymongo.errors import PyMongoError
@@ -45,15 +45,18 @@ from ..config import MongoDBConfig
 from ..errors import translate
 from ..names import ID
 from ..plan import CollectionPlan
-from ..statements import count_command, count_pipeline, find_command, scan_command
+from ..statements import count_command, count_pipeline, find_command, page_command, scan_command
 from ..words import NOTHING
 from . import admin, ensure, search, texts
+from .moment import Moment
 from .server import Server
 from .session import Finish, MongoSession
 from .totals import TOTALS, Sums
 from .writes import Writer
 
 __all__ = ["MongoDriver"]
+
+R = TypeVar("R")
 
 
 class MongoDriver(Driver):
@@ -178,12 +181,18 @@ class MongoDriver(Driver):
         server = self.server
         plan: CollectionPlan = operation.collection.plan
         command = scan_command(operation, plan, self._compiler(plan))
-        alone = server.client.start_session() if own is None else None
-        if own is None and server.transactions:
-            command["readConcern"] = {"level": "snapshot"}
+        alone = server.session() if own is None else None
+        given = alone if own is None else own.session
+
+        def begun() -> dict[str, Any]:
+            if own is None and server.transactions:
+                command["readConcern"] = server.snapshot()
+            cursor: dict[str, Any] = server.read(command, given)["cursor"]
+            return cursor
+
         try:
-            given = alone if own is None else own.session
-            with closing(server.batches(command, given, operation.batch_size)) as batches:
+            cursor = server.again(begun, self._pause) if own is None else begun()
+            with closing(server.following(cursor, given, operation.batch_size)) as batches:
                 for batch in batches:
                     yield plan.rows(batch)
         except (PyMongoError, BSONError) as error:
@@ -299,16 +308,36 @@ class MongoDriver(Driver):
 
     def _find(self, operation: Find, session: MongoSession | None) -> Found:
         plan: CollectionPlan = operation.collection.plan
-        command = find_command(operation, plan, self._compiler(plan))
         if operation.limit == 0:
-            rows: list[Row] = []
-        else:
-            rows = plan.rows(self.server.documents(command, _given(session)))
+            counted = Count(operation.collection, operation.condition)
+            return Found([], self._count(counted, session) if operation.with_total else None)
         if not operation.with_total:
-            return Found(rows, None)
+            command = find_command(operation, plan, self._compiler(plan))
+            return Found(plan.rows(self.server.documents(command, _given(session))), None)
+        if session is not None:
+            return self._page(operation, session)
+        if self.server.fast and self.server.transactions:
+            return self.writer.together(None, partial(self._page, operation))
+        return self.server.again(partial(self._page_at_once, operation), self._pause)
+
+    def _page(self, operation: Find, session: MongoSession) -> Found:
+        """A page with its total, in the snapshot of a transaction."""
+        plan: CollectionPlan = operation.collection.plan
+        command = find_command(operation, plan, self._compiler(plan))
+        rows = plan.rows(self.server.documents(command, session.session))
         if operation.limit is not None and 0 < len(rows) < operation.limit:
             return Found(rows, operation.offset + len(rows))  # the page ends where the matches do
         return Found(rows, self._count(Count(operation.collection, operation.condition), session))
+
+    def _page_at_once(self, operation: Find) -> Found:
+        """The same outside, by one command, which MongoDB does not allow within."""
+        plan: CollectionPlan = operation.collection.plan
+        command = page_command(operation, plan, self._compiler(plan))
+        if self.server.transactions:
+            command["readConcern"] = {"level": "snapshot"}
+        documents = self.server.documents(command)
+        total = int(documents.pop()["n"]) if documents else 0
+        return Found(plan.rows(documents), total)
 
     def _count(self, operation: Count, session: MongoSession | None) -> int:
         plan: CollectionPlan = operation.collection.plan
@@ -324,10 +353,20 @@ class MongoDriver(Driver):
         compiled = self._compiler(plan).filter
         if session is not None:
             pending = NOTHING if plan.texts is None else session.pending.get(plan.texts, NOTHING)
-            return search.run(self.sums, session.session, operation, compiled, pending)
-        found = search.run(self.sums, None, operation, compiled)
+            moment = Moment(self.server, session.session)
+            return search.run(self.sums, moment, operation, compiled, pending)
+        found = self._at_once(lambda moment: search.run(self.sums, moment, operation, compiled))
         self.sums.tend()
         return found
+
+    def _at_once(self, read: Callable[[Moment], R]) -> R:
+        """What is read by several commands, outside a transaction that somebody has begun."""
+        server = self.server
+        if server.fast and server.transactions:
+            # The newest snapshot of a majority may be of before the last writes. One of the primary alone is not, and
+            # only a transaction reads in that.
+            return self.writer.together(None, lambda own: read(Moment(server, own.session)))
+        return server.again(lambda: read(Moment(server, None)), self._pause)
 
     def _aggregate(self, operation: Aggregate, session: MongoSession | None) -> list[Group]:
         plan: CollectionPlan = operation.collection.plan

@@ -29,7 +29,6 @@ FORMAT: Final = 1
 """The version of the layout in which this library stores; a database of a newer one is refused."""
 
 _EXISTS: Final = 48
-_SIMPLE: Final = {"locale": "simple"}
 _COLLECTION: Final = "collection:"
 
 
@@ -109,11 +108,12 @@ def ensure(server: Server, collection: Collection) -> CollectionPlan:
             )
     evolution = evolve(name, stored.get(name), schema)
     plan = CollectionPlan(name, schema, evolution.description)
-    if evolution.is_empty:
-        return plan
     if evolution.created:
         _make(server, name)
-    else:
+    _check_collation(server, name)
+    if evolution.is_empty:
+        return plan
+    if not evolution.created:
         _extend(server, plan, evolution)
     wanted = {spec.name: plan.indexes[spec.name] for spec in evolution.indexes if not spec.substring}
     if evolution.created:
@@ -141,6 +141,22 @@ def _make(server: Server, name: str) -> None:
         )
     _put(server, mark, 1)
     _create(server, name)
+
+
+def _check_collation(server: Server, name: str) -> None:
+    """Refuse a collection, as another program may have made it in the place of ours, that calls other texts equal.
+
+    Its indexes would be of that collation too, so asking every question in the simple one would find nothing by them.
+    """
+    found = server.command({"listCollections": 1, "filter": {"name": {"$eq": name}}})
+    for each in found["cursor"]["firstBatch"]:
+        if "collation" in each["options"]:
+            raise ConfigurationError(
+                f"{name!r} was made with a collation, by which texts compare otherwise than here: move its documents "
+                "into a collection without one",
+                backend="mongodb",
+                collection=name,
+            )
 
 
 def _extend(server: Server, plan: CollectionPlan, evolution: Evolution) -> None:

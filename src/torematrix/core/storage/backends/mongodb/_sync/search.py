@@ -1,15 +1,13 @@
 # generated from _async/search.py by tools/generate_twins.py: do not edit
 """Full-text search: a command for the statistics, and one for the page; with a total, one more for its documents.
 
-Outside a transaction all of them read at the moment the first one read at; a standalone server has no such moments.
+All of them read at one moment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final
-
-from pymongo.errors import OperationFailure
 
 from ....model.codec import Row
 from ....query.conditions import Condition
@@ -20,22 +18,17 @@ from ..plan import CollectionPlan
 from ..ranking import SCORE, Ranking
 from ..texts import TextIndexes
 from ..words import NOTHING, SearchIndex, Totals
+from .moment import Moment
 from .server import Server
-from .totals import SNAPSHOT_UNAVAILABLE, TOTALS, Sums, selecting
+from .totals import TOTALS, Sums, selecting
 
 __all__ = ["run", "statements"]
 
 Command = dict[str, Any]
 Compiled = Callable[[Condition], dict[str, Any]]
 
-_ATTEMPTS: Final = 8
-"""So often a search begins again whose snapshot is from before an index was made: the next one will not be."""
-
 _COUNTS: Final = 50
 """So many words are counted by one command."""
-
-_EVERYTHING: Final = 100_000
-"""A batch that is never full: a reply has one document for each of fewer words, or one in all."""
 
 _KEPT: Final = 1_000
 """So many ids and scores fit into one reply, and so many documents are looked up by their ids."""
@@ -44,28 +37,18 @@ _FEW: Final = 250
 """So many matches are scored as whole documents: less than a round trip is saved by leaving the texts behind."""
 
 
-def run(sums: Sums, session: Any, operation: Search, compiled: Compiled, pending: Totals = NOTHING) -> Ranked:
+def run(
+    sums: Sums, moment: Moment, operation: Search, compiled: Compiled, pending: Totals = NOTHING
+) -> Ranked:
     """The page of matches.
 
     Args:
         sums: the sums that relevance needs, and the server.
-        session: PyMongo's session of the transaction at hand, or None.
+        moment: when everything is read.
         operation: what is asked.
         compiled: makes a filter of a condition.
         pending: what the transaction at hand adds to the sums, and has not stored yet.
     """
-    attempts = 0
-    while True:
-        try:
-            return _run(sums, _Moment(sums.server, session), operation, compiled, pending)
-        except OperationFailure as error:
-            attempts += 1
-            if session is not None or error.code != SNAPSHOT_UNAVAILABLE or attempts == _ATTEMPTS:
-                raise
-        sums.pause(0.005 * 2**attempts)
-
-
-def _run(sums: Sums, moment: _Moment, operation: Search, compiled: Compiled, pending: Totals) -> Ranked:
     plan: CollectionPlan = operation.collection.plan
     ranking = Ranking(_search_index(plan), operation, compiled)
     statistics = operation.statistics or _statistics(sums, moment, plan, ranking, pending)
@@ -100,7 +83,7 @@ def _run(sums: Sums, moment: _Moment, operation: Search, compiled: Compiled, pen
     return Ranked(rows, int(found[0]["n"]) if found else 0, statistics)
 
 
-def _rows(moment: _Moment, plan: CollectionPlan, best: list[Document]) -> list[tuple[int, Row]]:
+def _rows(moment: Moment, plan: CollectionPlan, best: list[Document]) -> list[tuple[int, Row]]:
     """The rows of documents whose ids and scores are known."""
     if not best:
         return []
@@ -113,7 +96,7 @@ def _rows(moment: _Moment, plan: CollectionPlan, best: list[Document]) -> list[t
 
 
 def _statistics(
-    sums: Sums, moment: _Moment, plan: CollectionPlan, ranking: Ranking, pending: Totals
+    sums: Sums, moment: Moment, plan: CollectionPlan, ranking: Ranking, pending: Totals
 ) -> SearchStatistics:
     """What the scores depend on, as it is now."""
     first, *others = _statistics_commands(plan, ranking, kept=sums.server.transactions)
@@ -184,31 +167,3 @@ def _search_index(plan: CollectionPlan) -> SearchIndex:
     if search is None:
         raise TypeError("a search needs a searchable field")
     return search
-
-
-class _Moment:
-    """Several commands that read at one moment: within a transaction, or in a snapshot that the first one takes."""
-
-    def __init__(self, server: Server, session: Any) -> None:
-        self._server = server
-        self._session = session
-        self._concern: dict[str, Any] | None = None
-        if session is None and server.transactions:
-            self._concern = {"level": "snapshot"}
-
-    def few(self, command: Command) -> list[Document]:
-        """Documents that fit into one reply."""
-        command = {**command, "cursor": {"batchSize": _EVERYTHING}}
-        if self._concern is not None:
-            command["readConcern"] = self._concern
-        cursor = self._server.read(command, self._session)["cursor"]
-        if self._concern is not None:
-            self._concern = {"level": "snapshot", "atClusterTime": cursor["atClusterTime"]}
-        documents: list[Document] = cursor["firstBatch"]
-        return documents
-
-    def all(self, command: Command) -> list[Document]:
-        """Any number of documents."""
-        if self._concern is not None:
-            command = {**command, "readConcern": self._concern}
-        return self._server.documents(command, self._session)

@@ -3,23 +3,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any, Final
+import time
+from collections import deque
+from collections.abc import Callable, Generator
+from contextlib import closing
+from typing import Any, Final, TypeVar
 
 import bson
 from bson.int64 import Int64
 from pymongo import MongoClient, ReadPreference, timeout
-from pymongo.errors import AutoReconnect, NetworkTimeout, PyMongoError
-from pymongo.read_concern import ReadConcern
+from pymongo.errors import (
+    AutoReconnect,
+    NetworkTimeout,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
 
 from ....errors import StorageError
-from ..config import MongoDBConfig
-from ..errors import translate
-from ..options import RAW, READING, check_connection, client_options, refused, write_concern
+from ..config import Durability, MongoDBConfig
+from ..errors import NO_SNAPSHOT, RETRYABLE, check_written, translate
+from ..options import (
+    RAW,
+    READING,
+    check_connection,
+    client_options,
+    journal,
+    read_concern,
+    refused,
+    write_concern,
+)
 
 __all__ = ["Server"]
 
+R = TypeVar("R")
 Reply = dict[str, Any]
+
+_ATTEMPTS: Final = 8
+"""So often a reading begins again whose snapshot is from before an index was made: the next one will not be."""
 
 _EVERYTHING: Final = 2**31 - 1
 """A first batch of any size: the server ends it at 16 MB."""
@@ -33,6 +54,7 @@ class Server:
         client: PyMongo's client.
         database: PyMongo's database.
         deadline: seconds that an operation may take.
+        fast: whether a write counts as done when one server has it.
         transactions: whether the deployment has transactions and snapshots.
         version: the server's version.
     """
@@ -43,7 +65,10 @@ class Server:
         self._limit = max(1, round(1000 * self.deadline))
         self.transactions = False
         self.version = ""
-        self._concern: dict[str, Any] = {"level": "majority"}
+        self.fast = config.durability is Durability.FAST
+        self._concern: dict[str, Any] = read_concern(config).document
+        self._journal = journal(config)
+        self._writing: deque[_Numbered] = deque()
         check_connection(config)
         try:
             self.client: Any = MongoClient(config.connection, connect=False, **client_options(config))
@@ -54,7 +79,7 @@ class Server:
             codec_options=READING,
             read_preference=ReadPreference.PRIMARY,
             write_concern=write_concern(config),
-            read_concern=ReadConcern("majority"),
+            read_concern=read_concern(config),
         )
 
     def connect(self) -> None:
@@ -66,7 +91,14 @@ class Server:
 
     def close(self) -> None:
         """Close every connection."""
+        while self._writing:
+            self._writing.pop().session.end_session()
         self.client.close()
+
+    def session(self) -> Any:
+        """A session of the client's."""
+        # A causal one has each write wait until the server has what the one before it gave the session to know.
+        return self.client.start_session(causal_consistency=False)
 
     def admin(self, command: Reply) -> Reply:
         """The reply to a command on the database of administration."""
@@ -95,12 +127,69 @@ class Server:
             return self.command(command, session)
         command.setdefault("readConcern", self._concern)
         try:
-            return self.command(dict(command), session)
-        except NetworkTimeout:
+            return self.command(command, session)
+        except (NetworkTimeout, ServerSelectionTimeoutError):
             raise
         except AutoReconnect:
             # A server that restarted has left dead connections behind; PyMongo has dropped them by now.
             return self.command(command, session)
+
+    def write(self, command: Reply, session: Any = None) -> Reply:
+        """The reply to a command that writes; outside a transaction, once more where its answer was lost.
+
+        The server knows by its number a command that it has done already, and only repeats the answer. PyMongo does
+        the same in its own methods, which take a deadline only for everything, waiting for a connection included.
+
+        Raises:
+            PyMongoError: also for what the server says in a reply of success.
+        """
+        if session is not None:
+            return check_written(self.command(command, session))
+        command["writeConcern"] = self._journal
+        if not self.transactions:
+            return check_written(self.command(command))
+        try:
+            numbered = self._writing.pop()
+        except IndexError:
+            numbered = _Numbered(self.session())
+        numbered.number += 1
+        command["txnNumber"] = Int64(numbered.number)
+        # A session whose command got no answer is not used again: that command may still be on its way.
+        reply: Reply | None = None
+        try:
+            reply = self.command(command, numbered.session)
+        except (NetworkTimeout, ServerSelectionTimeoutError):
+            raise
+        except AutoReconnect:
+            pass
+        except OperationFailure as error:
+            if not error.has_error_label(RETRYABLE):
+                self._writing.append(numbered)
+                raise
+        if reply is None or RETRYABLE in reply.get("errorLabels", ()):
+            reply = self.command(command, numbered.session)
+        self._writing.append(numbered)
+        return check_written(reply)
+
+    def again(self, read: Callable[[], R], pause: Callable[[float], object]) -> R:
+        """The result of reading in a snapshot outside transactions, begun again where the server has none to give."""
+        attempts = 0
+        while True:
+            try:
+                return read()
+            except OperationFailure as error:
+                attempts += 1
+                if error.code not in NO_SNAPSHOT or attempts == _ATTEMPTS:
+                    raise
+            pause(0.005 * 2**attempts)
+
+    def snapshot(self) -> Reply:
+        """The read concern of a snapshot that has every write acknowledged by now."""
+        if not self.fast:
+            return {"level": "snapshot"}
+        # The newest snapshot of a majority may be of before; this one is waited for.
+        reply = self.command({"ping": 1})
+        return {"level": "snapshot", "atClusterTime": reply["operationTime"]}
 
     def documents(self, command: Reply, session: Any = None) -> list[Reply]:
         """Every document that a command with a cursor gives."""
@@ -109,7 +198,7 @@ class Server:
         else:
             command.setdefault("cursor", {"batchSize": _EVERYTHING})
         found: list[Reply] = []
-        own = self.client.start_session() if session is None else None
+        own = self.session() if session is None else None
         try:
             for batch in self.batches(command, session or own, _EVERYTHING):
                 found = [*found, *batch] if found else batch
@@ -121,6 +210,12 @@ class Server:
     def batches(self, command: Reply, session: Any, batch_size: int) -> Generator[list[Reply], None, None]:
         """The documents of a command with a cursor, batch by batch; the cursor is closed with the generator."""
         cursor = self.read(command, session)["cursor"]
+        with closing(self.following(cursor, session, batch_size)) as batches:
+            for batch in batches:
+                yield batch
+
+    def following(self, cursor: Reply, session: Any, batch_size: int) -> Generator[list[Reply], None, None]:
+        """The batches of a cursor from its first one on; it is closed with the generator."""
         collection = str(cursor["ns"]).partition(".")[2]
         identity: int = cursor["id"]
         try:
@@ -152,6 +247,19 @@ class Server:
         ours = translate(error) or StorageError("MongoDB failed", backend="mongodb")
         ours.operation, ours.collection = operation, collection
         return ours
+
+
+class _Numbered:
+    """A session whose writes are numbered by the library: it is never given back to PyMongo, which counts from 1.
+
+    So the numbers begin higher than any that PyMongo has used in it.
+    """
+
+    __slots__ = ("number", "session")
+
+    def __init__(self, session: Any) -> None:
+        self.session = session
+        self.number = time.time_ns()
 
 
 def _decoded(raw: Any) -> Reply:

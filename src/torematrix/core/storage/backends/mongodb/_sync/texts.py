@@ -15,14 +15,14 @@ from pymongo import UpdateOne, timeout
 from pymongo.errors import OperationFailure, PyMongoError
 
 from ....errors import UnavailableError
-from ..errors import duplicate_of, is_transient
+from ..errors import NO_SNAPSHOT, duplicate_of, is_transient
 from ..names import GENERATION, ID, META, TRIGRAMS, WORDS
-from ..options import SNAPSHOT, write_concern
+from ..options import transaction_concern, write_concern
 from ..plan import CollectionPlan
 from ..texts import TextIndexes
 from ..words import Totals
 from .server import Server
-from .totals import SNAPSHOT_UNAVAILABLE, TOTALS, gate_of, new_gate, parts_of, stored_part
+from .totals import TOTALS, gate_of, new_gate, parts_of, stored_part
 
 __all__ = ["ensure"]
 
@@ -114,7 +114,7 @@ def _rebuild(server: Server, plan: CollectionPlan, texts: TextIndexes) -> None:
     outdated = {GENERATION: {"$ne": texts.generation}}
     dropped = dict.fromkeys({WORDS, TRIGRAMS}.difference(texts.hidden), "")
     command = {"find": plan.collection, "filter": outdated, "projection": dict.fromkeys((WORDS, TRIGRAMS), 0)}
-    session = server.client.start_session()
+    session = server.session()
     try:
         for batch in server.batches(command, session, _BATCH):
             updates: list[Any] = []
@@ -142,7 +142,7 @@ def _add_up(server: Server, texts: TextIndexes, pause: Callable[[float], object]
             if _added_up(server, texts):
                 return
         except OperationFailure as error:
-            if error.code != SNAPSHOT_UNAVAILABLE:
+            if error.code not in NO_SNAPSHOT:
                 raise
     raise UnavailableError(
         f"the sums of {texts.collection!r} are being made by others; open it again",
@@ -164,7 +164,7 @@ def _added_up(server: Server, texts: TextIndexes) -> bool:
         "aggregate": texts.collection,
         "pipeline": [{"$group": {"_id": None, "n": {"$sum": 1}, **lengths}}],
         "cursor": {},
-        "readConcern": {"level": "snapshot"},
+        "readConcern": server.snapshot(),
     }
     cursor = server.command(command)["cursor"]
     moment = {"level": "snapshot", "atClusterTime": cursor["atClusterTime"]}
@@ -174,8 +174,10 @@ def _added_up(server: Server, texts: TextIndexes) -> bool:
     gate = gate_of(texts.collection)
     known = next((part for part in parts if part[ID] == gate), None)
     sums = server.database[TOTALS]
-    with server.client.start_session() as session:
-        session.start_transaction(read_concern=SNAPSHOT, write_concern=write_concern(server.config))
+    with server.session() as session:
+        session.start_transaction(
+            read_concern=transaction_concern(server.config), write_concern=write_concern(server.config)
+        )
         try:
             with timeout(server.deadline):
                 if known is None:

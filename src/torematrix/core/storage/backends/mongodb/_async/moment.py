@@ -1,0 +1,51 @@
+"""Several commands that read at one moment.
+
+Within a transaction they do. Outside, the first one takes a snapshot, and the others are told its time. A standalone
+server has no such moments: there each command reads when it comes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ..documents import Document
+from .server import AsyncServer
+
+__all__ = ["AsyncMoment"]
+
+Command = dict[str, Any]
+
+_EVERYTHING: Final = 2**31 - 1
+
+
+class AsyncMoment:
+    """A moment at which is read, that of the first command.
+
+    Args:
+        server: what is read.
+        session: PyMongo's session of a transaction, or None.
+    """
+
+    def __init__(self, server: AsyncServer, session: Any) -> None:
+        self._server = server
+        self._session = session
+        self._concern: dict[str, Any] | None = None
+        if session is None and server.transactions:
+            self._concern = {"level": "snapshot"}
+
+    async def few(self, command: Command) -> list[Document]:
+        """Documents that fit into one reply."""
+        command = {**command, "cursor": {"batchSize": _EVERYTHING}}
+        if self._concern is not None:
+            command["readConcern"] = self._concern
+        cursor = (await self._server.read(command, self._session))["cursor"]
+        if self._concern is not None:
+            self._concern = {"level": "snapshot", "atClusterTime": cursor["atClusterTime"]}
+        documents: list[Document] = cursor["firstBatch"]
+        return documents
+
+    async def all(self, command: Command) -> list[Document]:
+        """Any number of documents; not for the first command."""
+        if self._concern is not None:
+            command = {**command, "readConcern": self._concern}
+        return await self._server.documents(command, self._session)
