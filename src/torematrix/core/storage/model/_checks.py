@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -32,18 +33,30 @@ def check_size(document: dict[str, Any]) -> None:
 
 
 class SizeCheck:
-    """Refuses a row whose entity, as one BSON document, is larger than every engine can hold."""
+    """Refuses a row whose entity, as one BSON document, is larger than every engine can hold.
 
-    def __init__(self, schema: Schema, *, json_documents: bool) -> None:
+    ``check_large`` is asked about what passes, and refuses what is too large for another reason.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        *,
+        json_documents: bool,
+        check_large: Callable[[tuple[Any, ...]], None] | None = None,
+    ) -> None:
         self._keys = [field.key for field in schema.columns]
         self._has_document = schema.has_document
         self._json = json_documents
+        self._check_large = check_large
 
     def __call__(self, row: tuple[Any, ...]) -> None:
         document: dict[str, Any] = dict(zip(self._keys, row, strict=False))
         if self._has_document:
             document.update(json_document(row[-1]) if self._json else row[-1])
         check_size(document)
+        if self._check_large is not None:
+            self._check_large(row)
 
 
 class _IndexedPath(msgspec.Struct, frozen=True):

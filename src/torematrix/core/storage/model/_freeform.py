@@ -23,13 +23,20 @@ __all__ = ["FreeformRows"]
 class FreeformRows:
     """The row functions of a free-form schema, as those generated for a class."""
 
-    def __init__(self, schema: Schema, *, json_documents: bool, in_order: bool = True) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        *,
+        json_documents: bool,
+        in_order: bool = True,
+        check_large: Callable[[tuple[Any, ...]], None] | None = None,
+    ) -> None:
         self._json = json_documents
         self._in_order = in_order
         self._anything = free_encoder(spell=json_documents)
         self._check_entries = EntryCheck(schema)
         self._check_document = DocumentCheck(schema, self._check_entries.share)
-        self._check_size = SizeCheck(schema, json_documents=json_documents)
+        self._check_size = SizeCheck(schema, json_documents=json_documents, check_large=check_large)
         self._encode = sorted_json if json_documents else msgspec.json.Encoder().encode
 
     def row_to_create(self, entity: dict[str, Any], now: str, new_id: Callable[[], str]) -> tuple[Any, ...]:

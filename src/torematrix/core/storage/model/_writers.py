@@ -26,8 +26,8 @@ from .schema import Field, Schema
 __all__ = ["SMALL_BYTES", "compile_writer", "field_encoder"]
 
 # Texts and a document that are all smaller than this together cannot come near the limit of a document: BSON takes at
-# most 13 bytes for what JSON writes in two.
-SMALL_BYTES = 1_000_000
+# most 13 bytes for what JSON writes in two, and what is kept for searching at most ten for one of text.
+SMALL_BYTES = 500_000
 _MEASURED = (Kind.STR, Kind.BYTES, Kind.DECIMAL, Kind.BIGINT)
 
 

@@ -24,7 +24,7 @@ from ._writers import compile_writer, field_encoder
 from .schema import Field, Schema
 from .stored import StoredSchema
 
-__all__ = ["Codec", "EntryCheck", "Row", "json_text", "sorted_value"]
+__all__ = ["Codec", "EntryCheck", "Row", "SizeCheck", "json_text", "sorted_value"]
 
 T = TypeVar("T")
 Row: TypeAlias = tuple[Any, ...]
@@ -34,6 +34,8 @@ class Codec(Generic[T]):
     """The functions between entities of one class and their rows, made once for a schema.
 
     ``in_order`` says that the engine gives documents back with sorted keys, as they were stored; else decoding sorts.
+    ``check_large`` is called with each row that is not small, and raises InvalidEntityError for one too large for what
+    is kept beside it.
 
     Attributes:
         schema: the schema.
@@ -52,7 +54,14 @@ class Codec(Generic[T]):
     bytes of BSON.
     """
 
-    def __init__(self, schema: Schema, *, json_documents: bool, in_order: bool = True) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        *,
+        json_documents: bool,
+        in_order: bool = True,
+        check_large: Callable[[Row], None] | None = None,
+    ) -> None:
         self.schema = schema
         self.json_documents = json_documents
         self.row_to_create: Callable[[T, str, Callable[[], str]], Row]
@@ -64,7 +73,9 @@ class Codec(Generic[T]):
         self._encoders = {field.name: _value_encoder(field) for field in schema.fields}
         rows: Any
         if schema.freeform:
-            rows = FreeformRows(schema, json_documents=json_documents, in_order=in_order)
+            rows = FreeformRows(
+                schema, json_documents=json_documents, in_order=in_order, check_large=check_large
+            )
             self.row_to_create = rows.row_to_create
             self.row_to_replace = rows.row_to_replace
             self.decode = rows.decode
@@ -73,7 +84,7 @@ class Codec(Generic[T]):
         if isinstance(schema, StoredSchema):
             self.row_to_create = self.row_to_replace = _refuse_write
             return
-        check_size = SizeCheck(schema, json_documents=json_documents)
+        check_size = SizeCheck(schema, json_documents=json_documents, check_large=check_large)
 
         def check_row(row: Row) -> None:
             check_size(row)

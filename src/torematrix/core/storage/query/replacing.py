@@ -14,17 +14,39 @@ from typing import Any, Final
 import msgspec
 
 from ..errors import ConflictError, DuplicateError, NotFoundError
-from ..model.codec import EntryCheck, Row, json_text
+from ..model.codec import EntryCheck, Row, SizeCheck, json_text
 from ..model.kinds import Canonical
+from ..model.names import bson_size
 from ..model.schema import Schema
 from .operations import Patch
+from .stored_size import stored_size_check
 
-__all__ = ["RowRules", "raw_members"]
+__all__ = ["PatchCheck", "RowRules", "raw_members"]
+
+_NOT_SMALL: Final = 50_000
+"""What a patch sets may have this size in bytes before the whole row is measured."""
 
 raw_members: Final[Callable[[str | bytes], dict[str, msgspec.Raw]]] = msgspec.json.Decoder(
     dict[str, msgspec.Raw]
 ).decode
 """The members of a document by their keys, each as the JSON text it has."""
+
+
+class PatchCheck:
+    """Refuses, with InvalidEntityError, what a patch has made of a row: its values may not fit beside the others."""
+
+    def __init__(self, schema: Schema, *, json_documents: bool) -> None:
+        self._check_entries = EntryCheck(schema)
+        self._check_size = SizeCheck(
+            schema, json_documents=json_documents, check_large=stored_size_check(schema)
+        )
+
+    def __call__(self, row: Row, operation: Patch) -> None:
+        """Look at the entries of indexes, and at the size where the patch sets much."""
+        self._check_entries(row)
+        given = {field.key: value for field, value in operation.changes}
+        if bson_size({**operation.extras, **given}) > _NOT_SMALL:
+            self._check_size(row)
 
 
 class RowRules:
@@ -45,6 +67,7 @@ class RowRules:
         self.revision_at = self.at[schema.revision.name] if schema.revision is not None else None
         self.document_keys = frozenset(field.key for field in schema.documents)
         self.check_entries = EntryCheck(schema)
+        self._check_patched = PatchCheck(schema, json_documents=json_documents)
         self._places = range(len(schema.columns) + schema.has_document)
         self._keeps_unknown = schema.has_document and not schema.extras
         self._with_unknown = self._text_with_unknown if json_documents else self._dict_with_unknown
@@ -92,7 +115,7 @@ class RowRules:
             base = int(old[self.revision_at]) if operation.expected is None else operation.expected
             values[self.revision_at] = base + 1
         row = tuple(values)
-        self.check_entries(row)  # only here is known what stands beside a changed value in an index
+        self._check_patched(row, operation)
         return row
 
     def check_revision(self, old: Row, new: Row) -> None:

@@ -16,6 +16,7 @@ from ...query.conditions import Target
 from ...query.evaluate import MISSING, Document, kind_of, value_at
 from ...query.operations import Patch
 from ...query.relevance import FieldTokens
+from ...query.replacing import PatchCheck
 from ...query.resolve import resolve
 from ...query.rows import document_of, row_of
 from ...query.text import tokens
@@ -31,6 +32,7 @@ class TableView:
         self.schema = schema
         self._known = frozenset(field.key for field in schema.fields)
         self._unique = [(spec, _targets(schema, spec)) for spec in schema.indexes if spec.unique]
+        self._check_patched = PatchCheck(schema, json_documents=False)
         self._tokens: dict[str, tuple[Document, FieldTokens]] = {}
         self._searchable = [(path, resolve(schema, path).target) for path, _ in schema.searchable]
 
@@ -82,6 +84,7 @@ class TableView:
             base = _revision(old[revision.key]) if operation.expected is None else operation.expected
             document[revision.key] = base + 1
             self._check_revision(old, document)
+        self._check_patched(row_of(self.schema, document), operation)
         self._check_unique(document, "", "update")
         self.table.put(operation.id, document)
         return self.row(document)

@@ -21,6 +21,7 @@ from ...model.codec import Codec, Row
 from ...model.names import check_collection
 from ...model.schema import Schema
 from ...query.operations import Collection, Insert, Operation, Patch, Remove, Replace, Scan, Upsert
+from ...query.stored_size import stored_size_check
 from ..options import Explanation, Isolation, TransactionOptions
 from .layers import Layer, Proceed, ProceedStream
 from .port import Driver, Session
@@ -83,7 +84,10 @@ class Engine:
                     )
             driver = self.driver
             codec: Codec[Any] = Codec(
-                schema, json_documents=driver.json_documents, in_order=driver.keeps_order
+                schema,
+                json_documents=driver.json_documents,
+                in_order=driver.keeps_order,
+                check_large=stored_size_check(schema),
             )
             known = self._collections[name, schema] = Collection(name, schema, codec)
         return known

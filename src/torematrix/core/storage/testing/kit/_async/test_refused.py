@@ -10,10 +10,11 @@ from uuid import UUID
 
 import pytest
 
-from torematrix.core.storage import Index, InvalidEntityError
+from torematrix.core.storage import Feature, Index, InvalidEntityError
 
 from ..._async.harness import AsyncKit
 from ...entities import Colour, Level, Part, Sample
+from ...needs import needs
 from ..entities import Note, Plain
 
 NAN: Final = float("nan")
@@ -212,6 +213,20 @@ async def test_size_has_a_limit(kit: AsyncKit) -> None:
     with pytest.raises(InvalidEntityError):
         await repository.patch("x", meta={"text": "é" * 8_000_001})
     assert await repository.count() == 1
+
+
+@needs(Feature.SEARCH)
+async def test_what_is_kept_for_searching_counts(kit: AsyncKit) -> None:
+    """A text whose words would take it above the limit of an entity is refused, although it is below that itself."""
+    repository = await kit.repository(Note, searchable=["title"])
+    words = " ".join(f"w{number:x}" for number in range(1_000_000))
+    kept = await repository.create(Note(words[:1_500_000], "kept"))
+    with pytest.raises(InvalidEntityError):
+        await repository.create(Note(words, "refused"))
+    with pytest.raises(InvalidEntityError):
+        await repository.patch("kept", title=words)
+    assert await repository.list() == [kept]
+    assert await repository.search("w10000") == [kept]
 
 
 async def test_indexed_text_has_a_limit(kit: AsyncKit) -> None:

@@ -11,10 +11,11 @@ from uuid import UUID
 
 import pytest
 
-from torematrix.core.storage import Index, InvalidEntityError
+from torematrix.core.storage import Feature, Index, InvalidEntityError
 
 from ..._sync.harness import Kit
 from ...entities import Colour, Level, Part, Sample
+from ...needs import needs
 from ..entities import Note, Plain
 
 NAN: Final = float("nan")
@@ -213,6 +214,20 @@ def test_size_has_a_limit(kit: Kit) -> None:
     with pytest.raises(InvalidEntityError):
         repository.patch("x", meta={"text": "é" * 8_000_001})
     assert repository.count() == 1
+
+
+@needs(Feature.SEARCH)
+def test_what_is_kept_for_searching_counts(kit: Kit) -> None:
+    """A text whose words would take it above the limit of an entity is refused, although it is below that itself."""
+    repository = kit.repository(Note, searchable=["title"])
+    words = " ".join(f"w{number:x}" for number in range(1_000_000))
+    kept = repository.create(Note(words[:1_500_000], "kept"))
+    with pytest.raises(InvalidEntityError):
+        repository.create(Note(words, "refused"))
+    with pytest.raises(InvalidEntityError):
+        repository.patch("kept", title=words)
+    assert repository.list() == [kept]
+    assert repository.search("w10000") == [kept]
 
 
 def test_indexed_text_has_a_limit(kit: Kit) -> None:
