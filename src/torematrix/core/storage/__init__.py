@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .core._sync.layers import Layer as Layer
     from .core.options import Explanation as Explanation
     from .core.options import Isolation as Isolation
+    from .errors import CommitUnknown as CommitUnknown
     from .errors import ConfigurationError as ConfigurationError
     from .errors import ConflictError as ConflictError
     from .errors import CorruptionError as CorruptionError
@@ -85,6 +86,7 @@ _HOMES = {
     "core._sync.layers": ("Layer",),
     "core.options": ("Explanation", "Isolation"),
     "errors": (
+        "CommitUnknown",
         "ConfigurationError",
         "ConflictError",
         "CorruptionError",

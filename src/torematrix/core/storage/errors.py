@@ -11,6 +11,7 @@ from typing import ClassVar, TypedDict
 from typing_extensions import Unpack
 
 __all__ = [
+    "CommitUnknown",
     "ConfigurationError",
     "ConflictError",
     "CorruptionError",
@@ -151,6 +152,23 @@ class UnavailableError(StorageError):
     """The engine could not be reached, or did not answer within the deadline."""
 
     retryable_by_default = True
+
+
+class CommitUnknown(TransactionError, UnavailableError):  # noqa: N818 - it reports no error: nobody knows yet
+    """Whether a write, or a transaction, happened is not known: the connection was lost and nobody could be asked.
+
+    It is raised only where the library could not find out by itself. Ask later with ``storage.commit_outcome(token)``;
+    without a token, read the entities again and see. Doing it again unseen may do it twice.
+
+    Attributes:
+        token: what names the transaction, text that can be kept; None for a single write, which has no name.
+    """
+
+    retryable_by_default = False
+
+    def __init__(self, message: str, *, token: str | None = None, **where: Unpack[Where]) -> None:
+        super().__init__(message, **where)
+        self.token = token
 
 
 class PermissionDeniedError(StorageError):

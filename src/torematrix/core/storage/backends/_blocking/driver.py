@@ -237,6 +237,10 @@ class BlockingAsyncDriver(AsyncDriver):
     async def statistics(self) -> dict[str, Any]:
         return dict(await self._alone(self._driver.statistics))
 
+    async def commit_outcome(self, token: str) -> bool | None:
+        """As the port says."""
+        return self._driver.commit_outcome(token)
+
     def translate(self, error: BaseException) -> StorageError | None:
         return self._driver.translate(error)
 

@@ -20,7 +20,7 @@ from ...errors import (
     UnavailableError,
 )
 
-__all__ = ["BACKEND", "constraint_of", "is_duplicate", "of_state", "translate"]
+__all__ = ["BACKEND", "constraint_of", "is_duplicate", "is_lost", "of_state", "translate"]
 
 BACKEND: Final = "postgresql"
 _UNIQUE_VIOLATION: Final = "23505"
@@ -83,6 +83,17 @@ _BY_CLASS: Final[dict[str, _Meaning]] = {
 def is_duplicate(error: BaseException) -> bool:
     """Whether a unique value, or an id, was there already."""
     return isinstance(error, psycopg.Error) and error.sqlstate == _UNIQUE_VIOLATION
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether the session ended with its answer outstanding: what was asked for may have happened, or not.
+
+    A server that crashes says so (57P02) to a session that may have committed already.
+    """
+    if not isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
+        return False
+    state = error.sqlstate
+    return state is None or state[:2] == "08" or state in ("57P01", "57P02", "57P03")
 
 
 def constraint_of(error: psycopg.Error) -> str | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...capability import Capabilities, Feature
-from ...errors import StorageError, UnsupportedError
+from ...errors import InvalidQueryError, StorageError, UnsupportedError
 from ...model.codec import Row
 from ...query.operations import Collection, Operation, Scan
 from ..options import Explanation, Progress, TransactionOptions
@@ -137,6 +137,10 @@ class AsyncDriver(Protocol):
     async def statistics(self) -> dict[str, Any]:
         """Sizes and counts of what is stored."""
         ...
+
+    async def commit_outcome(self, token: str) -> bool | None:
+        """What became of the transaction that a ``CommitUnknown`` names; None where nobody knows any more."""
+        raise InvalidQueryError("this is no token of a CommitUnknown of this storage", backend=self.backend)
 
     def translate(self, error: BaseException) -> StorageError | None:
         """The error of ours that stands for this one of the client library; None for an error that is not its own."""

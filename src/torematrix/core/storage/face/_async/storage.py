@@ -199,6 +199,21 @@ class AsyncStorage:
                     return await function()
         raise StorageError("the transaction was never attempted", backend=self.backend)
 
+    async def commit_outcome(self, token: str) -> bool | None:
+        """Whether the transaction was committed whose outcome was not known; None where nobody knows any more.
+
+        A transaction that is still open by then is rolled back, so that the answer is final.
+
+        Args:
+            token: of the ``CommitUnknown``, also of another process. MongoDB forgets after half an hour.
+
+        Raises:
+            InvalidQueryError: it is no token of this backend.
+            UnavailableError: the server cannot be asked now.
+        """
+        await self._engine.open()
+        return await self._engine.driver.commit_outcome(token)
+
     @property
     def capabilities(self) -> Capabilities:
         """What this engine, in this deployment, can do; known once it is open."""

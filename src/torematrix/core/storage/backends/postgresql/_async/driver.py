@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Any, ClassVar
 
 import psycopg
@@ -13,7 +14,7 @@ from typing_extensions import override
 from ....capability import Capabilities, Feature
 from ....core._async.port import AsyncDriver, AsyncSession
 from ....core.options import Explanation, Isolation, Progress, TransactionOptions
-from ....errors import StorageError
+from ....errors import ConflictError, DuplicateError, StorageError
 from ....model.codec import Row
 from ....query.operations import (
     Aggregate,
@@ -37,7 +38,7 @@ from ....query.operations import (
 from ..aggregate import aggregate_statement, groups_of
 from ..capabilities import UNKNOWN, capabilities
 from ..config import PostgreSQLConfig
-from ..errors import BACKEND, translate
+from ..errors import BACKEND, is_lost, translate
 from ..plan import TablePlan
 from ..quoting import array_text
 from ..statements import count_statement, find_statement, scan_statement
@@ -45,13 +46,18 @@ from ..waiting import AsyncWaiting
 from . import admin, ensure, search, writes
 from .connection import AsyncLink
 from .explain import explain
+from .lost import are_same, notes_of, number_of, outcome_of, settle, unknown_write
 from .pool import AsyncPool
 from .session import AsyncPostgreSQLSession, begin_statement
 from .statements import execute, fetch
 
 __all__ = ["AsyncPostgreSQLDriver"]
 
+_WRITES = frozenset({Insert, Upsert, Replace, Patch, Remove})
 _SNAPSHOT = TransactionOptions(read_only=True, isolation=Isolation.SNAPSHOT)
+_WRITING = "BEGIN; SELECT pg_current_xact_id()::text"
+"""Begins a transaction, and asks for the number by which its fate can be asked should the answer to COMMIT be lost."""
+_UNDONE = "nothing was stored: the transaction was not committed"
 _READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -106,11 +112,54 @@ class AsyncPostgreSQLDriver(AsyncDriver):
         try:
             return await self._RUN[type(operation)](self, operation, own)
         except psycopg.Error as error:
+            if (
+                own is None
+                and type(operation) in _WRITES
+                and is_lost(error)
+                and _UNDONE not in notes_of(error)
+            ):
+                return await self._found_out(operation, error)
             raise self.failed(error, type(operation).__name__.lower(), operation.collection.name) from error
         except StorageError as error:
             error.backend = error.backend or self.backend
             error.collection = error.collection or operation.collection.name
             raise
+
+    async def _found_out(self, operation: Any, lost: psycopg.Error) -> Any:
+        """The result of a single write whose answer was lost, where that can be found out by doing it again.
+
+        Creating what is there is refused, and so is an update of a revision that is no longer stored: then what is
+        stored says whose it is. Of the two attempts one at most comes through, even if the first arrives late.
+        """
+        name, collection = type(operation).__name__.lower(), operation.collection
+        unknown = unknown_write(name, collection.name)
+        guarded = isinstance(operation, Replace) and collection.plan.rules.revision_at is not None
+        if not (guarded or isinstance(operation, Insert)):
+            raise unknown from lost
+        until = monotonic() + self.pool.timeout
+        while monotonic() < until:
+            try:
+                return await self._RUN[type(operation)](self, operation, None)
+            except psycopg.Error as error:
+                if not is_lost(error):
+                    raise unknown from lost
+            except (DuplicateError, ConflictError):
+                stored = await self._stored(operation)
+                if are_same(operation.rows, stored):
+                    return stored if guarded else None
+                raise unknown from lost
+            except StorageError:
+                raise unknown from lost
+            await AsyncWaiting.sleep(0.1)
+        raise unknown from lost
+
+    async def _stored(self, operation: Insert | Replace) -> list[Row]:
+        """The rows of these ids as they are stored; none where that cannot be asked."""
+        ids = tuple(str(row[0]) for row in operation.rows)
+        try:
+            return await self._fetch_many(FetchMany(operation.collection, ids), None)
+        except (psycopg.Error, StorageError):
+            return []
 
     # ---------------------------------------------------------------------------------------------------- connections
 
@@ -130,20 +179,37 @@ class AsyncPostgreSQLDriver(AsyncDriver):
 
     @contextlib.asynccontextmanager
     async def _together(
-        self, session: AsyncPostgreSQLSession | None, begin: str = "BEGIN"
+        self, session: AsyncPostgreSQLSession | None, begin: str = _WRITING
     ) -> AsyncGenerator[AsyncLink]:
         """A connection on which several statements are one: in the session's transaction, or in one of their own."""
         if session is not None:
             yield session.link
             return
+        number: str | None = None
+        lost: psycopg.Error | None = None
         async with self._link(None) as link:
-            await execute(link, begin)
+            cursor = await execute(link, begin)
+            if begin is _WRITING:
+                cursor.nextset()
+                row = await cursor.fetchone()
+                number = None if row is None else str(row[0])
             try:
                 yield link
+            except psycopg.Error as error:
+                await AsyncWaiting.finished(_undo, link)
+                error.add_note(_UNDONE)
+                raise
             except BaseException:
                 await AsyncWaiting.finished(_undo, link)
                 raise
-            await AsyncWaiting.finished(_commit, link)
+            try:
+                await AsyncWaiting.finished(_commit, link)
+            except psycopg.Error as error:
+                if number is None or not is_lost(error):
+                    raise
+                lost = error
+        if number is not None and lost is not None:
+            await AsyncWaiting.finished(settle, self.pool, number, lost)
 
     async def _read(
         self, session: AsyncPostgreSQLSession | None, statement: str, parameters: Sequence[Any]
@@ -262,6 +328,10 @@ class AsyncPostgreSQLDriver(AsyncDriver):
             error.operation = error.operation or operation
             error.collection = error.collection or collection
             raise
+
+    @override
+    async def commit_outcome(self, token: str) -> bool | None:
+        return await AsyncWaiting.finished(outcome_of, self.pool, number_of(token))
 
     @override
     def translate(self, error: BaseException) -> StorageError | None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Any, ClassVar
 
 import psycopg
@@ -14,7 +15,7 @@ from typing_extensions import override
 from ....capability import Capabilities, Feature
 from ....core._sync.port import Driver, Session
 from ....core.options import Explanation, Isolation, Progress, TransactionOptions
-from ....errors import StorageError
+from ....errors import ConflictError, DuplicateError, StorageError
 from ....model.codec import Row
 from ....query.operations import (
     Aggregate,
@@ -38,7 +39,7 @@ from ....query.operations import (
 from ..aggregate import aggregate_statement, groups_of
 from ..capabilities import UNKNOWN, capabilities
 from ..config import PostgreSQLConfig
-from ..errors import BACKEND, translate
+from ..errors import BACKEND, is_lost, translate
 from ..plan import TablePlan
 from ..quoting import array_text
 from ..statements import count_statement, find_statement, scan_statement
@@ -46,13 +47,18 @@ from ..waiting import Waiting
 from . import admin, ensure, search, writes
 from .connection import Link
 from .explain import explain
+from .lost import are_same, notes_of, number_of, outcome_of, settle, unknown_write
 from .pool import Pool
 from .session import PostgreSQLSession, begin_statement
 from .statements import execute, fetch
 
 __all__ = ["PostgreSQLDriver"]
 
+_WRITES = frozenset({Insert, Upsert, Replace, Patch, Remove})
 _SNAPSHOT = TransactionOptions(read_only=True, isolation=Isolation.SNAPSHOT)
+_WRITING = "BEGIN; SELECT pg_current_xact_id()::text"
+"""Begins a transaction, and asks for the number by which its fate can be asked should the answer to COMMIT be lost."""
+_UNDONE = "nothing was stored: the transaction was not committed"
 _READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -107,11 +113,54 @@ class PostgreSQLDriver(Driver):
         try:
             return self._RUN[type(operation)](self, operation, own)
         except psycopg.Error as error:
+            if (
+                own is None
+                and type(operation) in _WRITES
+                and is_lost(error)
+                and _UNDONE not in notes_of(error)
+            ):
+                return self._found_out(operation, error)
             raise self.failed(error, type(operation).__name__.lower(), operation.collection.name) from error
         except StorageError as error:
             error.backend = error.backend or self.backend
             error.collection = error.collection or operation.collection.name
             raise
+
+    def _found_out(self, operation: Any, lost: psycopg.Error) -> Any:
+        """The result of a single write whose answer was lost, where that can be found out by doing it again.
+
+        Creating what is there is refused, and so is an update of a revision that is no longer stored: then what is
+        stored says whose it is. Of the two attempts one at most comes through, even if the first arrives late.
+        """
+        name, collection = type(operation).__name__.lower(), operation.collection
+        unknown = unknown_write(name, collection.name)
+        guarded = isinstance(operation, Replace) and collection.plan.rules.revision_at is not None
+        if not (guarded or isinstance(operation, Insert)):
+            raise unknown from lost
+        until = monotonic() + self.pool.timeout
+        while monotonic() < until:
+            try:
+                return self._RUN[type(operation)](self, operation, None)
+            except psycopg.Error as error:
+                if not is_lost(error):
+                    raise unknown from lost
+            except (DuplicateError, ConflictError):
+                stored = self._stored(operation)
+                if are_same(operation.rows, stored):
+                    return stored if guarded else None
+                raise unknown from lost
+            except StorageError:
+                raise unknown from lost
+            Waiting.sleep(0.1)
+        raise unknown from lost
+
+    def _stored(self, operation: Insert | Replace) -> list[Row]:
+        """The rows of these ids as they are stored; none where that cannot be asked."""
+        ids = tuple(str(row[0]) for row in operation.rows)
+        try:
+            return self._fetch_many(FetchMany(operation.collection, ids), None)
+        except (psycopg.Error, StorageError):
+            return []
 
     # ---------------------------------------------------------------------------------------------------- connections
 
@@ -131,20 +180,37 @@ class PostgreSQLDriver(Driver):
 
     @contextlib.contextmanager
     def _together(
-        self, session: PostgreSQLSession | None, begin: str = "BEGIN"
+        self, session: PostgreSQLSession | None, begin: str = _WRITING
     ) -> Generator[Link, None, None]:
         """A connection on which several statements are one: in the session's transaction, or in one of their own."""
         if session is not None:
             yield session.link
             return
+        number: str | None = None
+        lost: psycopg.Error | None = None
         with self._link(None) as link:
-            execute(link, begin)
+            cursor = execute(link, begin)
+            if begin is _WRITING:
+                cursor.nextset()
+                row = cursor.fetchone()
+                number = None if row is None else str(row[0])
             try:
                 yield link
+            except psycopg.Error as error:
+                Waiting.finished(_undo, link)
+                error.add_note(_UNDONE)
+                raise
             except BaseException:
                 Waiting.finished(_undo, link)
                 raise
-            Waiting.finished(_commit, link)
+            try:
+                Waiting.finished(_commit, link)
+            except psycopg.Error as error:
+                if number is None or not is_lost(error):
+                    raise
+                lost = error
+        if number is not None and lost is not None:
+            Waiting.finished(settle, self.pool, number, lost)
 
     def _read(
         self, session: PostgreSQLSession | None, statement: str, parameters: Sequence[Any]
@@ -263,6 +329,10 @@ class PostgreSQLDriver(Driver):
             error.operation = error.operation or operation
             error.collection = error.collection or collection
             raise
+
+    @override
+    def commit_outcome(self, token: str) -> bool | None:
+        return Waiting.finished(outcome_of, self.pool, number_of(token))
 
     @override
     def translate(self, error: BaseException) -> StorageError | None:

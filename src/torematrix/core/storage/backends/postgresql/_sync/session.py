@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from time import monotonic
 from typing import Final, Protocol
 
 import psycopg
@@ -11,17 +10,16 @@ from typing_extensions import override
 
 from ....core._sync.port import Session
 from ....core.options import Isolation, TransactionOptions
-from ....errors import StorageError, TransactionError, UnavailableError
-from ..errors import BACKEND, translate
+from ....errors import StorageError, TransactionError
+from ..errors import BACKEND, is_lost
 from ..waiting import Waiting
 from .connection import Link
+from .lost import settle
 from .pool import Pool
-from .statements import fetch
 
 __all__ = ["PostgreSQLSession", "begin_statement"]
 
 _LEVELS: Final = {Isolation.SNAPSHOT: "REPEATABLE READ", Isolation.SERIALIZABLE: "SERIALIZABLE"}
-_ASK_AGAIN: Final = 0.2
 
 
 def begin_statement(options: TransactionOptions) -> str:
@@ -93,14 +91,14 @@ class PostgreSQLSession(Session):
 
     def _commit(self) -> None:
         self._ended = True
+        lost: psycopg.Error | None = None
         try:
             try:
                 tag = self._run("COMMIT")
             except psycopg.Error as error:
-                if not self.link.closed:
+                if self._number is None or not (self.link.closed or is_lost(error)):
                     raise self._driver.failed(error, "transaction", None) from error
-                self._resolve(error)
-                return
+                lost, tag = error, "COMMIT"
             if tag != "COMMIT":
                 # Of a transaction in which a statement had failed PostgreSQL says ROLLBACK, and calls it a success.
                 raise TransactionError(
@@ -110,42 +108,8 @@ class PostgreSQLSession(Session):
                 )
         finally:
             self._give_back()
-
-    def _resolve(self, error: psycopg.Error) -> None:
-        """Find out whether a commit happened whose answer was lost."""
-        ours = translate(error) or UnavailableError("the connection was lost", backend=BACKEND)
-        fate: str | None = None
-        until = monotonic() + self._driver.pool.timeout
-        while self._number is not None and monotonic() < until:
-            try:
-                fate = self._fate(self._number)
-            except (psycopg.Error, StorageError):
-                fate = None
-            if fate in ("committed", "aborted"):
-                break
-            Waiting.sleep(_ASK_AGAIN)
-        if fate == "committed":
-            return
-        if fate == "aborted":
-            ours.operation = "transaction"
-            raise ours from error
-        raise TransactionError(
-            "the connection was lost while the transaction was being committed, and the server could not be asked "
-            "whether it was: look before doing it again",
-            backend=BACKEND,
-            operation="transaction",
-        ) from error
-
-    def _fate(self, number: str) -> str | None:
-        """What became of a transaction: committed, aborted, in progress; None where the server no longer knows."""
-        pool = self._driver.pool
-        link = pool.ready() or pool.take()
-        try:
-            rows = fetch(link, "SELECT pg_xact_status($1::xid8)", (number,))
-        finally:
-            if not pool.keep(link):
-                pool.give_back(link)
-        return None if not rows or rows[0][0] is None else str(rows[0][0])
+        if lost is not None and self._number is not None:
+            settle(self._driver.pool, self._number, lost)
 
     @override
     def rollback(self) -> None:
