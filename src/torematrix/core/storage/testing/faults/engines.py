@@ -12,9 +12,10 @@ from typing import Any, Final, Protocol
 
 from ..servers.mongodb import MongoDBServer, drop_database
 from ..servers.postgresql import PostgreSQLServer, create_schema, drop_schema
+from ..servers.replica_set import MongoDBReplicaSet
 from ..servers.urls import with_options
 
-__all__ = ["Engine", "MongoDBEngine", "PostgreSQLEngine", "SQLiteEngine", "engine_of"]
+__all__ = ["Engine", "MongoDBEngine", "PostgreSQLEngine", "ReplicaSetEngine", "SQLiteEngine", "engine_of"]
 
 _REST: Final = 30.0
 """Seconds in which what a dead client has left has to come to its end."""
@@ -148,6 +149,36 @@ class MongoDBEngine:
     def close(self) -> None:
         """As the protocol says."""
         self.server.close()
+
+
+class ReplicaSetEngine:
+    """A replica set of three members, which can lose its primary.
+
+    Attributes:
+        replica_set: it.
+    """
+
+    name = "mongodb"
+
+    def __init__(self) -> None:
+        self.replica_set = MongoDBReplicaSet().start()
+
+    def new_database(self) -> str:
+        """As the protocol says."""
+        return self.replica_set.url_of(f"faults_{secrets.token_hex(6)}")
+
+    def drop(self, url: str) -> None:
+        """As the protocol says."""
+        drop_database(url, url.rpartition("/")[2].partition("?")[0])
+
+    def rest(self) -> None:
+        """As the protocol says."""
+        self.replica_set.primary()
+        end_sessions(self.replica_set.url_of("admin"))
+
+    def close(self) -> None:
+        """As the protocol says."""
+        self.replica_set.close()
 
 
 def end_sessions(url: str) -> None:

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Final
 
+from ...errors import StorageError
 from ...face._sync.storage import Storage
 from ._sync.lanes import Books
 from .checker import Verdict, check
 from .engines import Engine
-from .steps import Entry, Step, read_ledger
+from .steps import Entry, Outcome, Step, read_ledger
 from .tally import Tally
 from .workers import Client, Nursery, Order
 
-__all__ = ["Stage", "kill_clients"]
+__all__ = ["Stage", "kill_clients", "kill_servers"]
 
 _ACCOUNTS: Final = 8
 _LIVES: Final = 10
 """So many times clients are killed on one database: what is stored is read whole each time."""
+
+_HURTS: Final = 5
+"""So many times a server fails between two comparisons."""
+_BACK: Final = 60.0
+"""Seconds in which a server that failed has to take writes again."""
 
 
 class Stage:
@@ -106,6 +113,83 @@ def kill_clients(
             stage.drop()
             if verdict.faults:
                 return
+
+
+def kill_servers(
+    engine: Engine,
+    nursery: Nursery,
+    tally: Tally,
+    kills: int,
+    random: Random,
+    hurt: Callable[[], object],
+    tell: Callable[[int], object] = lambda _: None,
+) -> None:
+    """Have a server fail so many times while two clients write on; they live, and find it again.
+
+    Args:
+        engine: where it is.
+        nursery: makes the clients.
+        tally: what is added to.
+        kills: how many times.
+        random: when.
+        hurt: has it fail, and sees to it that it comes back.
+        tell: is told of each time.
+    """
+    left = kills
+    while left > 0:
+        with tempfile.TemporaryDirectory(prefix="torematrix-ledgers-") as folder:
+            stage = Stage(engine, Path(folder))
+            clients = [
+                nursery.start(stage.order(colour, random, seconds=3_600)) for colour in ("sync", "async")
+            ]
+            try:
+                for client in clients:
+                    client.wait_until_it_writes()
+                for _ in range(min(left, _HURTS)):
+                    time.sleep(random.uniform(0.1, 0.8))
+                    tally.seconds.append(_recovery(stage.url, hurt))
+                    tally.add(kills=1)
+                    left -= 1
+                    tell(1)
+                time.sleep(random.uniform(0.1, 0.5))
+            finally:
+                for client in clients:
+                    client.kill()
+                for client in clients:
+                    client.join()
+            engine.rest()
+            verdict = stage.check()
+            tally.judge(verdict)
+            tally.add(**_errors(stage))
+            stage.drop()
+            if verdict.faults:
+                return
+
+
+def _recovery(url: str, hurt: Callable[[], object]) -> float:
+    """Seconds from the failure of a server until it has acknowledged a write again, tried again and again."""
+    with Storage.open(url) as storage:
+        probes = storage.repository(dict, "probes")
+        probes.count()
+        began = time.monotonic()
+        hurt()
+        while True:
+            try:
+                probes.create({"seconds": time.monotonic() - began})
+            except StorageError:
+                if time.monotonic() - began > _BACK:
+                    raise
+                time.sleep(0.01)
+            else:
+                return time.monotonic() - began
+
+
+def _errors(stage: Stage) -> dict[str, int]:
+    """How often clients were told which error."""
+    told = Counter(
+        entry.error for entry in read_ledger(stage.ledgers) if isinstance(entry, Outcome) and entry.error
+    )
+    return {f"told {error}": count for error, count in told.items()}
 
 
 def _let_them_die(clients: list[Client], random: Random) -> int:

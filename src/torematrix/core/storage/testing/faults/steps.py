@@ -87,12 +87,14 @@ class Outcome(msgspec.Struct, frozen=True, tag="outcome"):
     Attributes:
         told: acknowledged, refused or unknown.
         error: the class of the error.
+        token: what an unknown outcome can be asked by later.
     """
 
     lane: str
     number: int
     told: str
     error: str = ""
+    token: str = ""
 
 
 Entry: TypeAlias = Step | Outcome

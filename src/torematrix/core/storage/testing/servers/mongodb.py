@@ -43,6 +43,7 @@ class MongoDBServer:
         parameters: dict[str, str] | None = None,
         arguments: Sequence[str] = (),
         program: InstalledMongoDB | DockerMongoDB | None = None,
+        member: bool = False,
     ) -> None:
         """A server that does not run yet.
 
@@ -54,6 +55,7 @@ class MongoDBServer:
             parameters: server parameters, such as ``enableTestCommands``.
             arguments: further ones for the program.
             program: which MongoDB, instead of the one that is found.
+            member: whether the set has other members too and is made by somebody else; ready is when it answers.
         """
         self._given_program = program
         self._given_home = home
@@ -66,6 +68,7 @@ class MongoDBServer:
             **(parameters or {}),
         }
         self._arguments = list(arguments)
+        self._member = member
         self._prepared = False
 
     @functools.cached_property
@@ -129,6 +132,9 @@ class MongoDBServer:
         # Before there is a user, MongoDB lets one make the first one from the machine itself.
         with self._client(self._prepared) as client:
             wait_until(lambda: _hello(client) is not None, self._process, _STARTING, "MongoDB")
+            if self._member:
+                self._prepared = True
+                return self
             if self._set and not self._prepared:
                 client.admin.command("replSetInitiate", self._configuration())
             wait_until(lambda: _is_writable(client), self._process, _STARTING, "MongoDB (as a primary)")

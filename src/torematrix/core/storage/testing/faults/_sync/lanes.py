@@ -12,7 +12,7 @@ from ....face._sync.storage import Storage
 from ..checker import Found, Stored
 from ..entities import ACCOUNTS, LEFTS, OPENING, RECEIPTS, RIGHTS, Account, Paper, Record, text_of
 from ..steps import ACKNOWLEDGED, Ledger, Outcome, Put, Step, Transfer
-from ..telling import told_by
+from ..telling import token_of, told_by
 
 __all__ = ["Books", "Lane"]
 
@@ -26,9 +26,9 @@ class Books:
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
-        self.lefts = storage.repository(Record, LEFTS)
+        self.lefts = storage.repository(Record, LEFTS, searchable=())
         self.rights = storage.repository(Paper, RIGHTS)
-        self.receipts = storage.repository(Record, RECEIPTS)
+        self.receipts = storage.repository(Record, RECEIPTS, searchable=())
         self.accounts = storage.repository(Account, ACCOUNTS)
 
     def collection(self, name: str) -> Any:
@@ -74,24 +74,33 @@ class Lane:
         self._accounts = accounts
         self._number = 0
         self._live: dict[tuple[str, str], Put] = {}
-        self._kinds = (
-            (self._create, 3),
-            (self._upsert, 1),
-            (self._bulk, 2),
-            (self._group, 4),
-            (self._change, 1),
-            (self._patch, 1),
-            (self._change_many, 1),
-            (self._drop, 1),
-            (self._transfer, 3),
-        )
+        self._kinds: dict[str, tuple[Callable[[], None], int]] = {
+            "create": (self._create, 3),
+            "upsert": (self._upsert, 1),
+            "bulk_create": (self._bulk, 2),
+            "transaction": (self._group, 4),
+            "update": (self._change, 1),
+            "patch": (self._patch, 1),
+            "bulk_update": (self._change_many, 1),
+            "delete": (self._drop, 1),
+            "transfer": (self._transfer, 3),
+        }
+
+    @property
+    def kinds(self) -> list[str]:
+        """What there is to do."""
+        return list(self._kinds)
+
+    def step(self, kind: str) -> None:
+        """Do one thing; nothing where there is nothing yet that could be changed."""
+        self._kinds[kind][0]()
 
     def run(self, goes_on: Callable[[], bool]) -> None:
         """Take steps for as long as it is told to."""
-        kinds = [kind for kind, _ in self._kinds]
-        weights = [weight for _, weight in self._kinds]
+        steps = [step for step, _ in self._kinds.values()]
+        weights = [weight for _, weight in self._kinds.values()]
         while goes_on():
-            self._random.choices(kinds, weights)[0]()
+            self._random.choices(steps, weights)[0]()
 
     # Steps -----------------------------------------------------------------------------------------------------
 
@@ -118,9 +127,8 @@ class Lane:
 
     def _end(self, step: Step, error: StorageError | None, before: list[Put]) -> None:
         told = told_by(error)
-        self._ledger.write(
-            Outcome(step.lane, step.number, told, "" if error is None else type(error).__name__)
-        )
+        name, token = ("", "") if error is None else (type(error).__name__, token_of(error))
+        self._ledger.write(Outcome(step.lane, step.number, told, name, token))
         if told == ACKNOWLEDGED:
             self._live.update({put.key: put for put in step.puts if put.collection != RECEIPTS})
         elif told == "refused":

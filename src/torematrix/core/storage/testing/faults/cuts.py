@@ -1,0 +1,185 @@
+"""Cuts: a connection fails at the request that decides, and what the client is told is compared with what is stored."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+from ...face._async.storage import AsyncStorage
+from ...face._sync.storage import Storage
+from ._async.lanes import AsyncBooks, AsyncLane
+from ._sync.lanes import Books, Lane
+from .engines import MongoDBEngine, PostgreSQLEngine
+from .kills import Stage
+from .proxy import Cut, Proxy
+from .steps import Ledger, Outcome, read_ledger
+from .tally import Tally
+from .wires import MongoDBWire, PostgreSQLWire
+
+__all__ = ["COMMITS", "WRITES", "Colour", "cut_connections", "proxied"]
+
+COMMITS: Final = frozenset({"COMMIT", "commitTransaction"})
+WRITES: Final = frozenset(
+    {"INSERT", "UPDATE", "DELETE", "WITH", "COPY", "insert", "update", "delete", "findAndModify"}
+)
+_TOGETHER: Final = 20
+"""So many cuts are made on one database, which is read whole behind every fifth."""
+
+
+def proxied(engine: PostgreSQLEngine | MongoDBEngine, url: str, proxy: Proxy) -> str:
+    """The URL that goes to the same database by way of a proxy, with short limits."""
+    parts = urlsplit(url)
+    netloc = parts.netloc.rpartition(":")[0] + f":{proxy.port}"
+    if isinstance(engine, PostgreSQLEngine):
+        query = f"{parts.query}&sslmode=disable&pool_timeout=3&statement_timeout=2"
+    else:
+        # Otherwise the client would go where the replica set says that its members are: past the proxy.
+        query = "directConnection=true&heartbeatfrequencyms=500&operation_timeout=3&connect_timeout=3&pool_timeout=3"
+    return urlunsplit(parts._replace(netloc=netloc, query=query))
+
+
+def proxy_of(engine: PostgreSQLEngine | MongoDBEngine) -> Proxy:
+    """A proxy in front of an engine."""
+    wire = PostgreSQLWire if isinstance(engine, PostgreSQLEngine) else MongoDBWire
+    return Proxy(engine.server.port, wire)
+
+
+class Colour:
+    """A lane in one colour, driven step by step from a thread.
+
+    Args:
+        colour: sync or async.
+        url: of the database.
+    """
+
+    def __init__(self, colour: str, url: str) -> None:
+        self._runner = asyncio.Runner() if colour == "async" else None
+        self._storage: Any = self._run(AsyncStorage.open_awaited(url)) if self._runner else Storage.open(url)
+        self._lane: Any = None
+
+    def begin(self, ledger: Ledger, name: str, random: Random, accounts: list[str]) -> None:
+        """Make the lane, and let it store something."""
+        if self._runner:
+            self._lane = AsyncLane(AsyncBooks(self._storage), ledger, name, random, accounts)
+            self._run(self._storage.ready())
+        else:
+            self._lane = Lane(Books(self._storage), ledger, name, random, accounts)
+            self._storage.ready()
+        for kind in ("transaction", "bulk_create", "create", "transaction"):
+            self.step(kind)
+
+    @property
+    def kinds(self) -> list[str]:
+        """What there is to do."""
+        kinds: list[str] = self._lane.kinds
+        return kinds
+
+    def step(self, kind: str) -> None:
+        """Do one thing."""
+        self._run(self._lane.step(kind))
+
+    def _run(self, result: Any) -> Any:
+        return self._runner.run(result) if self._runner else result
+
+    def close(self) -> None:
+        """Close the storage."""
+        self._run(self._storage.close())
+        if self._runner:
+            self._runner.close()
+
+
+def cut_connections(
+    engine: PostgreSQLEngine | MongoDBEngine,
+    tally: Tally,
+    cuts: int,
+    random: Random,
+    tell: Callable[[int], object] = lambda _: None,
+    target: frozenset[str] = COMMITS,
+    places: tuple[str, ...] = ("before", "after", "race"),
+) -> None:
+    """Cut so many connections at requests of the target; a cut counts when it has met one."""
+    done = 0
+    while done < cuts:
+        with tempfile.TemporaryDirectory(prefix="torematrix-ledgers-") as folder, proxy_of(engine) as proxy:
+            stage = Stage(engine, Path(folder))
+            url = proxied(engine, stage.url, proxy)
+            clients = [Colour(colour, url) for colour in ("sync", "async")]
+            ledgers: list[Ledger] = []
+            try:
+                for client in clients:
+                    order = stage.order("", random)
+                    ledgers.append(Ledger(Path(order.ledger)))
+                    client.begin(ledgers[-1], order.name, random, list(stage.opening))
+                for _ in range(_TOGETHER):
+                    met = _cut_once(random.choice(clients), proxy, tally, random, target, places)
+                    done += met
+                    tell(met)
+                    if done >= cuts:
+                        break
+            finally:
+                proxy.disarm()
+                for client in clients:
+                    client.close()
+                for ledger in ledgers:
+                    ledger.close()
+            proxy.cut_all()
+            engine.rest()
+            verdict = stage.check()
+            tally.judge(verdict)
+            tally.blame(_asked_later(stage, dict.fromkeys(verdict.kept, True), tally))
+            stage.drop()
+            if tally.faults:
+                return
+
+
+def _cut_once(
+    client: Colour,
+    proxy: Proxy,
+    tally: Tally,
+    random: Random,
+    target: frozenset[str],
+    places: tuple[str, ...],
+) -> int:
+    place = random.choice(places)
+    kind = random.choice(client.kinds)
+    # Once is what a failing network does; a few times is what meets clients that try again; and then it may be gone.
+    cut = Cut(
+        place,
+        target,
+        times=random.choice((1, 1, 1, 2, 3, 8)),
+        gone=random.choice((*(0.0,) * 12, *(0.3,) * 4, 6.0)),
+    )
+    proxy.arm(cut)
+    try:
+        client.step(kind)
+    finally:
+        proxy.disarm()
+    if cut.met:
+        tally.add(cuts=1, **{f"{place} {kind}": 1})
+        return 1
+    return 0
+
+
+def _asked_later(stage: Stage, kept: dict[tuple[str, int], bool], tally: Tally) -> list[str]:
+    """Ask for the outcomes that were not known, and compare them with what is stored."""
+    wrong: list[str] = []
+    with Storage.open(stage.url) as storage:
+        for entry in read_ledger(stage.ledgers):
+            if not isinstance(entry, Outcome) or entry.told != "unknown":
+                continue
+            tally.add(unknown=1)
+            if not entry.token:
+                tally.add(without_token=1)
+                continue
+            outcome = storage.commit_outcome(entry.token)
+            tally.add(asked_later=1)
+            if outcome is not None and outcome != kept.get((entry.lane, entry.number), False):
+                wrong.append(
+                    f"unknown: step {entry.number} of {entry.lane} is said to be {outcome}, and is not"
+                )
+    return wrong
