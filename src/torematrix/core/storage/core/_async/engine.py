@@ -21,8 +21,10 @@ from ...model.names import check_collection
 from ...model.schema import Schema
 from ...query.operations import Collection, Insert, Operation, Patch, Remove, Replace, Scan, Upsert
 from ...query.stored_size import stored_size_check
+from ..observing import Observers
 from ..options import Explanation, Isolation, TransactionOptions
 from .layers import AsyncLayer, AsyncProceed, AsyncProceedStream
+from .observed import observed
 from .port import AsyncDriver, AsyncSession
 
 __all__ = ["AsyncEngine", "AsyncTransaction"]
@@ -38,12 +40,18 @@ class AsyncEngine:
         driver: the engine's driver, not yet open.
         layers: outermost first.
         owner: what tells one task or thread from another.
+        observers: who is told what it does; None where nobody looks.
     """
 
     def __init__(
-        self, driver: AsyncDriver, layers: Sequence[AsyncLayer], owner: Callable[[], object]
+        self,
+        driver: AsyncDriver,
+        layers: Sequence[AsyncLayer],
+        owner: Callable[[], object],
+        observers: Observers | None = None,
     ) -> None:
-        self.driver = driver
+        self.driver = driver if observers is None else observed(driver, observers)
+        self.observers = observers
         self.owner = owner
         self._collections: dict[tuple[str, Schema], Collection] = {}
         self._cursor_key = b""

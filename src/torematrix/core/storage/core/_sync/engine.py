@@ -22,8 +22,10 @@ from ...model.names import check_collection
 from ...model.schema import Schema
 from ...query.operations import Collection, Insert, Operation, Patch, Remove, Replace, Scan, Upsert
 from ...query.stored_size import stored_size_check
+from ..observing import Observers
 from ..options import Explanation, Isolation, TransactionOptions
 from .layers import Layer, Proceed, ProceedStream
+from .observed import observed
 from .port import Driver, Session
 
 __all__ = ["Engine", "Transaction"]
@@ -39,10 +41,18 @@ class Engine:
         driver: the engine's driver, not yet open.
         layers: outermost first.
         owner: what tells one task or thread from another.
+        observers: who is told what it does; None where nobody looks.
     """
 
-    def __init__(self, driver: Driver, layers: Sequence[Layer], owner: Callable[[], object]) -> None:
-        self.driver = driver
+    def __init__(
+        self,
+        driver: Driver,
+        layers: Sequence[Layer],
+        owner: Callable[[], object],
+        observers: Observers | None = None,
+    ) -> None:
+        self.driver = driver if observers is None else observed(driver, observers)
+        self.observers = observers
         self.owner = owner
         self._collections: dict[tuple[str, Schema], Collection] = {}
         self._cursor_key = b""

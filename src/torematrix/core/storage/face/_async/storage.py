@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from pathlib import Path
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
 from ...capability import Capabilities, Feature
 from ...core._async.engine import AsyncEngine, AsyncTransaction
 from ...core._async.layers import AsyncLayer
+from ...core.observing import Observer, Observers
 from ...core.options import Isolation, Progress
 from ...errors import ConfigurationError, StorageError
 from ...model.markers import Index
@@ -35,18 +37,29 @@ class AsyncStorage:
     Args:
         config: the configuration of a backend, such as SQLiteConfig.
         layers: what every operation passes through, outermost first.
+        observers: who is told what the storage does, such as those of ``torematrix.core.storage.telemetry``.
     """
 
-    def __init__(self, config: Any, *, layers: Sequence[AsyncLayer] = ()) -> None:
+    def __init__(
+        self, config: Any, *, layers: Sequence[AsyncLayer] = (), observers: Sequence[Observer] = ()
+    ) -> None:
         backend: Backend = backend_of_config(config)
         make: Callable[[Any], Any] = loaded(backend.async_driver, backend)
-        self._engine = AsyncEngine(make(config), layers, current_owner)
+        watching = Observers(observers, perf_counter) if observers else None
+        self._engine = AsyncEngine(make(config), layers, current_owner, watching)
         self._config = config
         self.backend = backend.name
 
     # [sync-skip-start]
     @classmethod
-    def open(cls, url: str, *, layers: Sequence[AsyncLayer] = (), **options: object) -> AsyncOpening:
+    def open(
+        cls,
+        url: str,
+        *,
+        layers: Sequence[AsyncLayer] = (),
+        observers: Sequence[Observer] = (),
+        **options: object,
+    ) -> AsyncOpening:
         """Open a database by its URL, to be awaited or entered.
 
         ``storage = await AsyncStorage.open(url)``, or ``async with AsyncStorage.open(url) as storage``.
@@ -55,31 +68,40 @@ class AsyncStorage:
             url: such as ``sqlite:///data/app.db`` (relative), ``sqlite:////srv/app.db`` (absolute),
                 ``postgresql://user@host/database``, ``mongodb://host/database`` or ``memory://``.
             layers: what every operation passes through, outermost first.
+            observers: who is told what the storage does: see the constructor.
             options: the backend's options, which override those in the URL.
 
         Raises:
             ConfigurationError: the URL or an option is not acceptable.
             UnavailableError, PermissionDeniedError, CorruptionError: the database cannot be opened.
         """
-        return AsyncOpening(cls(config_from_url(url, options), layers=layers))
+        return AsyncOpening(cls(config_from_url(url, options), layers=layers, observers=observers))
 
     # [sync-skip-end]
 
     @classmethod
-    async def open_awaited(cls, url: str, *, layers: Sequence[AsyncLayer] = (), **options: object) -> Self:
+    async def open_awaited(
+        cls,
+        url: str,
+        *,
+        layers: Sequence[AsyncLayer] = (),
+        observers: Sequence[Observer] = (),
+        **options: object,
+    ) -> Self:
         """Open a database by its URL.
 
         Args:
             url: such as ``sqlite:///data/app.db`` (relative), ``sqlite:////srv/app.db`` (absolute),
                 ``postgresql://user@host/database``, ``mongodb://host/database`` or ``memory://``.
             layers: what every operation passes through, outermost first.
+            observers: who is told what the storage does: see the constructor.
             options: the backend's options, which override those in the URL.
 
         Raises:
             ConfigurationError: the URL or an option is not acceptable.
             UnavailableError, PermissionDeniedError, CorruptionError: the database cannot be opened.
         """
-        return await cls(config_from_url(url, options), layers=layers).connect()
+        return await cls(config_from_url(url, options), layers=layers, observers=observers).connect()
 
     async def connect(self) -> Self:
         """Open the database now, rather than at the first use."""
@@ -193,7 +215,10 @@ class AsyncStorage:
             deadline: seconds after which no further attempt is made.
             isolation: as for ``transaction``.
         """
+        observers = self._engine.observers
         async for attempt in retrying(attempts, deadline):
+            if observers is not None and attempt.num > 1:
+                observers.retry(self.backend, attempt.num)
             with attempt:
                 async with self.transaction(isolation=isolation):
                     return await function()

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
 from ...capability import Capabilities, Feature
 from ...core._sync.engine import Engine, Transaction
 from ...core._sync.layers import Layer
+from ...core.observing import Observer, Observers
 from ...core.options import Isolation, Progress
 from ...errors import ConfigurationError, StorageError
 from ...model.markers import Index
@@ -36,30 +38,42 @@ class Storage:
     Args:
         config: the configuration of a backend, such as SQLiteConfig.
         layers: what every operation passes through, outermost first.
+        observers: who is told what the storage does, such as those of ``torematrix.core.storage.telemetry``.
     """
 
-    def __init__(self, config: Any, *, layers: Sequence[Layer] = ()) -> None:
+    def __init__(
+        self, config: Any, *, layers: Sequence[Layer] = (), observers: Sequence[Observer] = ()
+    ) -> None:
         backend: Backend = backend_of_config(config)
         make: Callable[[Any], Any] = loaded(backend.driver, backend)
-        self._engine = Engine(make(config), layers, current_owner)
+        watching = Observers(observers, perf_counter) if observers else None
+        self._engine = Engine(make(config), layers, current_owner, watching)
         self._config = config
         self.backend = backend.name
 
     @classmethod
-    def open(cls, url: str, *, layers: Sequence[Layer] = (), **options: object) -> Self:
+    def open(
+        cls,
+        url: str,
+        *,
+        layers: Sequence[Layer] = (),
+        observers: Sequence[Observer] = (),
+        **options: object,
+    ) -> Self:
         """Open a database by its URL.
 
         Args:
             url: such as ``sqlite:///data/app.db`` (relative), ``sqlite:////srv/app.db`` (absolute),
                 ``postgresql://user@host/database``, ``mongodb://host/database`` or ``memory://``.
             layers: what every operation passes through, outermost first.
+            observers: who is told what the storage does: see the constructor.
             options: the backend's options, which override those in the URL.
 
         Raises:
             ConfigurationError: the URL or an option is not acceptable.
             UnavailableError, PermissionDeniedError, CorruptionError: the database cannot be opened.
         """
-        return cls(config_from_url(url, options), layers=layers).connect()
+        return cls(config_from_url(url, options), layers=layers, observers=observers).connect()
 
     def connect(self) -> Self:
         """Open the database now, rather than at the first use."""
@@ -173,7 +187,10 @@ class Storage:
             deadline: seconds after which no further attempt is made.
             isolation: as for ``transaction``.
         """
+        observers = self._engine.observers
         for attempt in retrying(attempts, deadline):
+            if observers is not None and attempt.num > 1:
+                observers.retry(self.backend, attempt.num)
             with attempt:
                 with self.transaction(isolation=isolation):
                     return function()

@@ -1,0 +1,119 @@
+# generated from _async/observed.py by tools/generate_twins.py: do not edit
+"""A driver that is looked at: everything that reaches it is told to observers, and goes on to the driver itself.
+
+This is the one place where all that a storage does with its engine passes by, whichever engine it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import closing
+from typing import Any, cast
+
+from ...model.codec import Row
+from ...query.operations import Collection, Found, Operation, Ranked, Scan
+from ..observing import Activity, Observers, activity_name
+from ..options import Explanation, TransactionOptions
+from .port import Driver, Session
+
+__all__ = ["observed"]
+
+
+def observed(driver: Driver, observers: Observers) -> Driver:
+    """The driver, with observers looking on."""
+    return cast("Driver", ObservedDriver(driver, observers))  # what is not its own it passes on
+
+
+class ObservedDriver:
+    """A driver with observers; what is not written here is the driver's own."""
+
+    def __init__(self, driver: Driver, observers: Observers) -> None:
+        self._driver = driver
+        self._observers = observers
+        self.backend = driver.backend
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._driver, name)
+
+    def open(self) -> None:
+        """As the driver's."""
+        with self._observers.watch(Activity(self.backend, "open")):
+            self._driver.open()
+
+    def ensure(self, collection: Collection) -> None:
+        """As the driver's."""
+        with self._observers.watch(Activity(self.backend, "ensure", collection.name)):
+            self._driver.ensure(collection)
+
+    def run(self, operation: Operation, session: Session | None) -> Any:
+        """As the driver's."""
+        name = activity_name(type(operation))
+        with self._observers.watch(
+            Activity(self.backend, name, operation.collection.name, session is not None)
+        ) as watched:
+            result: object = self._driver.run(operation, _own(session))
+            rows: object = result.rows if isinstance(result, (Found, Ranked)) else result
+            watched.rows = len(cast("list[object]", rows)) if isinstance(rows, list) else None
+            return result
+
+    def stream(self, operation: Scan, session: Session | None) -> Generator[list[Row], None, None]:
+        """As the driver's; the time is that until the last row was taken, or nobody wanted more."""
+        with self._observers.watch(
+            Activity(self.backend, "stream", operation.collection.name, session is not None)
+        ) as watched:
+            watched.rows = 0
+            with closing(self._driver.stream(operation, _own(session))) as batches:
+                for batch in batches:
+                    watched.rows += len(batch)
+                    yield batch
+
+    def begin(self, options: TransactionOptions) -> ObservedSession:
+        """As the driver's."""
+        with self._observers.watch(Activity(self.backend, "begin", in_transaction=True)):
+            session = self._driver.begin(options)
+        return ObservedSession(session, self.backend, self._observers)
+
+    def native(self, session: Session) -> Any:
+        """As the driver's."""
+        own = _own(session)
+        assert own is not None
+        return self._driver.native(own)
+
+    def explain(self, operation: Operation | Scan, session: Session | None = None) -> Explanation:
+        """As the driver's."""
+        return self._driver.explain(operation, _own(session))
+
+
+class ObservedSession:
+    """A session whose end is told to observers."""
+
+    def __init__(self, session: Session, backend: str, observers: Observers) -> None:
+        self.own = session
+        self._backend = backend
+        self._observers = observers
+
+    def savepoint(self) -> str:
+        """As the session's."""
+        return self.own.savepoint()
+
+    def rollback_to(self, savepoint: str) -> None:
+        """As the session's."""
+        self.own.rollback_to(savepoint)
+
+    def release(self, savepoint: str) -> None:
+        """As the session's."""
+        self.own.release(savepoint)
+
+    def commit(self) -> None:
+        """As the session's."""
+        with self._observers.watch(Activity(self._backend, "commit", in_transaction=True)):
+            self.own.commit()
+
+    def rollback(self) -> None:
+        """As the session's."""
+        with self._observers.watch(Activity(self._backend, "rollback", in_transaction=True)):
+            self.own.rollback()
+
+
+def _own(session: Session | None) -> Session | None:
+    return session.own if isinstance(session, ObservedSession) else session

@@ -1,0 +1,88 @@
+"""What a storage does, in the log of the standard library: slow statements, failures of the engine, retries."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+from typing_extensions import override
+
+from ..core.observing import Activity, Observer
+from ..errors import ConfigurationError, StorageError, UnavailableError
+
+__all__ = ["LOGGER", "LogObserver"]
+
+LOGGER: Final = logging.getLogger("torematrix.storage")
+"""Where the lines go. Each record carries the same as attributes, for a structured handler: see ``LogObserver``."""
+
+
+class LogObserver(Observer):
+    """Writes lines such as ``postgresql find articles: 1.204 s, 50 rows``. Never a value, a filter or an id.
+
+    Slow activities and engines that cannot be reached are warnings, retries are infos, and everything else, failed
+    operations included (whoever called has their error), is for debugging.
+
+    The records have the attributes ``storage_backend``, ``storage_operation``, ``storage_collection``,
+    ``storage_seconds``, ``storage_rows``, ``storage_error`` (a class's name) and ``storage_attempt``.
+
+    Args:
+        slow: from how many seconds on an activity is slow.
+        logger: where the lines go.
+
+    Raises:
+        ConfigurationError: slow is negative or no number.
+    """
+
+    def __init__(self, *, slow: float = 1.0, logger: logging.Logger = LOGGER) -> None:
+        given: object = slow
+        if isinstance(given, bool) or not isinstance(given, (int, float)) or not slow >= 0:
+            raise ConfigurationError("slow is a number of seconds, at least 0")
+        self._slow = slow
+        self._logger = logger
+
+    @override
+    def ends(
+        self, activity: Activity, begun: Any, seconds: float, rows: int | None, error: BaseException | None
+    ) -> None:
+        slow = seconds >= self._slow
+        level = logging.WARNING if slow or isinstance(error, UnavailableError) else logging.DEBUG
+        if not self._logger.isEnabledFor(level):
+            return
+        name = None if error is None else type(error).__name__
+        text = f"{activity.backend} {activity.operation}"
+        if activity.collection is not None:
+            text += f" {activity.collection}"
+        text += f": {seconds:.3f} s"
+        if rows is not None:
+            text += f", {rows} rows"
+        if name is not None:
+            text += f", {name}"
+        if isinstance(error, StorageError) and error.retryable:
+            text += " (may pass)"
+        self._logger.log(
+            level,
+            "%s%s",
+            "slow: " if slow else "",
+            text,
+            extra={
+                "storage_backend": activity.backend,
+                "storage_operation": activity.operation,
+                "storage_collection": activity.collection,
+                "storage_seconds": seconds,
+                "storage_rows": rows,
+                "storage_error": name,
+            },
+        )
+
+    @override
+    def retries(self, backend: str, attempt: int) -> None:
+        self._logger.info(
+            "%s transaction: attempt %d",
+            backend,
+            attempt,
+            extra={
+                "storage_backend": backend,
+                "storage_operation": "transaction",
+                "storage_attempt": attempt,
+            },
+        )
