@@ -11,6 +11,7 @@ from ...capability import Feature
 from ...core._async.engine import AsyncEngine, AsyncTransaction
 from ...core.options import Explanation, Isolation
 from ...errors import InvalidEntityError, StorageError
+from ...model.kinds import INT64_MAX, INT64_MIN
 from ...query.aggregates import Measured
 from ...query.conditions import Condition
 from ...query.filters import (
@@ -128,6 +129,10 @@ class AsyncStorageRepository(AsyncRepository[T]):
         expected = changes.pop(revision.name)
         if type(expected) is not int:
             raise InvalidEntityError("a revision is an int", path=revision.name, operation="patch")
+        if not INT64_MIN <= expected < INT64_MAX:
+            raise InvalidEntityError(
+                "the revision has no successor within 64 bits", path=revision.name, operation="patch"
+            )
         return expected
 
     async def upsert(self, entity: T) -> T:

@@ -12,6 +12,7 @@ from ...capability import Feature
 from ...core._sync.engine import Engine, Transaction
 from ...core.options import Explanation, Isolation
 from ...errors import InvalidEntityError, StorageError
+from ...model.kinds import INT64_MAX, INT64_MIN
 from ...query.aggregates import Measured
 from ...query.conditions import Condition
 from ...query.filters import (
@@ -129,6 +130,10 @@ class StorageRepository(Repository[T]):
         expected = changes.pop(revision.name)
         if type(expected) is not int:
             raise InvalidEntityError("a revision is an int", path=revision.name, operation="patch")
+        if not INT64_MIN <= expected < INT64_MAX:
+            raise InvalidEntityError(
+                "the revision has no successor within 64 bits", path=revision.name, operation="patch"
+            )
         return expected
 
     def upsert(self, entity: T) -> T:
