@@ -3,10 +3,8 @@
 ``TOREMATRIX_SEARCH_SECONDS`` makes the random comparison run for longer, ``TOREMATRIX_SEARCH_SEED`` begin elsewhere.
 """
 
-import contextlib
 import itertools
 import os
-import random
 import threading
 import time
 from collections import Counter
@@ -18,183 +16,35 @@ from urllib.parse import parse_qsl
 import psycopg
 import pytest
 
-from torematrix.core.storage.backends.memory.config import MemoryConfig
-from torematrix.core.storage.backends.memory.driver import MemoryDriver
 from torematrix.core.storage.backends.postgresql._sync import search
 from torematrix.core.storage.backends.postgresql._sync.driver import PostgreSQLDriver
 from torematrix.core.storage.backends.postgresql.compile import Sql
 from torematrix.core.storage.backends.postgresql.config import PostgreSQLConfig, options_from_url
 from torematrix.core.storage.core.options import TransactionOptions
 from torematrix.core.storage.errors import ConfigurationError, ConflictError, DuplicateError, NotFoundError
-from torematrix.core.storage.model.codec import Codec
 from torematrix.core.storage.model.markers import Index, Searchable
-from torematrix.core.storage.model.schema import schema_of
 from torematrix.core.storage.query.filters import F
 from torematrix.core.storage.query.normalise import condition_of
 from torematrix.core.storage.query.operations import (
-    Collection,
     Insert,
-    Patch,
-    Remove,
-    Replace,
     Search,
     SearchStatistics,
-    Upsert,
 )
-from torematrix.core.storage.query.rows import document_of
 from torematrix.core.storage.query.search import parse_search
 from torematrix.core.storage.query.text import tokens
+from torematrix.core.storage.testing.searches import Choices, Page, Pair
 
-NOW = "2024-01-01T00:00:00.000000+00:00"
 SECONDS = float(os.environ.get("TOREMATRIX_SEARCH_SECONDS", "8"))
 SEED = int(os.environ.get("TOREMATRIX_SEARCH_SEED", "1"))
 DATABASES = ["{postgresql}", "{postgresql_icu}"]
 
 
-@dataclass
-class Page:
-    """Fields named as the columns of the index's tables, so that a name which means the wrong one is seen."""
-
-    id: str | None = None
-    title: Annotated[str, Searchable(3)] = ""
-    tokens: Annotated[str | None, Searchable()] = None
-    term: int = 0
-    score: int = 0
-
-
-class Side:
-    """A collection in one driver."""
-
-    def __init__(self, driver, schema, name):
-        self.driver = driver
-        self.collection = Collection(name, schema, Codec(schema, json_documents=True))
-        driver.ensure(self.collection)
-        self.session = None
-        self.marks = []
-
-    def run(self, make):
-        return self.driver.run(make(self.collection), self.session)
-
-
-class Store:
-    """A collection in PostgreSQL, and the same in memory, to which everything is done alike."""
-
-    def __init__(self, driver, entity_class=Page, *, name="pages", searchable=None, indexes=()):
-        self.schema = schema_of(entity_class, searchable=searchable, indexes=indexes)
-        self.codec = Codec(self.schema, json_documents=True)
-        self.real = Side(driver, self.schema, name)
-        self.reference = Side(MemoryDriver(MemoryConfig()), self.schema, name)
-        self.sides = (self.real, self.reference)
+class Store(Pair):
+    """A collection in PostgreSQL, and the same in memory."""
 
     @property
     def plan(self):
         return self.real.collection.plan
-
-    @property
-    def keys(self):
-        return self.reference.collection.plan.table.documents.keys()
-
-    def row(self, entity):
-        return self.codec.row_to_create(entity, NOW, lambda: "unused")
-
-    def both(self, make):
-        real, reference = (side.run(make) for side in self.sides)
-        return real, reference
-
-    def insert(self, *entities):
-        rows = tuple(map(self.row, entities))
-        self.both(lambda collection: Insert(collection, rows))
-
-    def replace(self, *entities):
-        rows = tuple(map(self.row, entities))
-        self.both(lambda collection: Replace(collection, rows))
-
-    def upsert(self, entity):
-        row = self.row(entity)
-        self.both(lambda collection: Upsert(collection, row, row))
-
-    def patch(self, key, **changes):
-        fields = tuple((self.schema.by_name[name], value) for name, value in changes.items())
-        self.both(lambda collection: Patch(collection, key, fields, {}, None))
-
-    def remove(self, *keys):
-        real, reference = self.both(lambda collection: Remove(collection, keys))
-        assert real == reference
-
-    def begin(self):
-        for side in self.sides:
-            side.session = side.driver.begin(TransactionOptions())
-
-    def mark(self):
-        for side in self.sides:
-            side.marks.append(side.session.savepoint())
-
-    def undo(self):
-        for side in self.sides:
-            side.session.rollback_to(side.marks.pop())
-
-    def end(self, *, commit):
-        for side in self.sides:
-            (side.session.commit if commit else side.session.rollback)()
-            side.session = None
-            side.marks.clear()
-
-    @contextlib.contextmanager
-    def scope(self, kind):
-        """Nothing, a transaction that is stored, or one that is undone, as a whole or from a mark on."""
-        if kind == "plain":
-            yield
-            return
-        self.begin()
-        if kind == "partly":
-            self.mark()
-        yield
-        if kind == "partly":
-            self.undo()
-        self.end(commit=kind != "undone")
-
-    def search(
-        self,
-        text,
-        *,
-        fields=None,
-        filters=None,
-        limit=None,
-        offset=0,
-        total=True,
-        after=None,
-        statistics=None,
-    ):
-        """The hits as (id, score), checked against the reference with everything that comes with them."""
-        searched = tuple(item for item in self.schema.searchable if fields is None or item[0] in fields)
-        condition, query = condition_of(self.schema, filters), parse_search(text)
-
-        def operation(collection):
-            return Search(collection, query, searched, condition, limit, offset, total, after, statistics)
-
-        real, reference = self.both(operation)
-        found, expected = (
-            [(score, document_of(self.schema, row)) for score, row in ranked.rows]
-            for ranked in (real, reference)
-        )
-        shown = text, fields, limit, offset, after
-        assert found == expected, shown
-        assert (real.total, real.statistics) == (reference.total, reference.statistics), shown
-        return [(document["id"], score) for score, document in found], real
-
-    def walk(self, text, size, **arguments):
-        """All pages of that size, by offset and by cursor, make up the whole."""
-        whole, _ = self.search(text, **arguments)
-        by_offset, behind, after, statistics = [], [], None, None
-        for offset in range(0, len(whole) + 1, size):
-            by_offset += self.search(text, limit=size, offset=offset, **arguments)[0]
-            page, ranked = self.search(
-                text, limit=size, after=after, statistics=statistics, total=offset % 2 == 0, **arguments
-            )
-            behind += page
-            statistics = ranked.statistics
-            after = (page[-1][1], page[-1][0]) if page else after
-        assert by_offset == behind == whole
 
     def fetch(self, statement):
         """Rows of a statement outside any transaction."""
@@ -252,107 +102,6 @@ def driver(url):
     opened = open_driver(url)
     yield opened
     opened.close()
-
-
-# Few words, most of them the same few, so that matches, ties and repetitions abound; and what a careless index would
-# take for syntax, or for no word.
-COMMON = ["a", "b", "ab", "abc", "c"]
-RARE = ["abd", "Äb", "漢字", "カタ", "🙂", "c++", "or", "null", "x" * 300, "\U0010ffff", "%", "\\", "{", ","]
-PHRASES = [
-    "ab*",
-    '"a b"',
-    '"b a"',
-    '"ab a"*',
-    '"a b c"',
-    "a-b-c",
-    "漢字*",
-    "nowhere",
-    '"b nowhere"',
-    "nul*",
-    "x*",
-    "xx*",
-]
-KEYS = ["a", "B", "é", "\U0001d4b3", "\ue000", *map(str, range(20))]
-FILTERS = [
-    F("term") == 1,
-    (F("score") > 0) & (F("term") != 2),
-    F("tokens").contains("a"),
-    F("id").in_(["1", "2", "é"]),
-    ~F("tokens").is_null() | F("title").ilike("%A%"),
-]
-
-
-class Choices:
-    """Random texts, queries and programs from one seed."""
-
-    def __init__(self, seed):
-        self.random = random.Random(seed)
-
-    def words(self, most):
-        pool = [*COMMON * 6, *RARE, "-", '"', "*"]
-        return " ".join(self.random.choices(pool, k=self.random.randrange(most)))
-
-    def page(self, key=None):
-        choose = self.random
-        return Page(
-            key or choose.choice(KEYS),
-            self.words(6),
-            choose.choice([self.words(8), self.words(8), self.words(40), None]),
-            choose.randrange(3),
-            choose.randrange(3),
-        )
-
-    def term(self):
-        return self.random.choice([*COMMON, *COMMON, *COMMON, *RARE, *PHRASES, *PHRASES])
-
-    def clause(self):
-        choose = self.random
-        terms = [self.term() for _ in range(choose.choice([1, 1, 2, 2, 3, 10]))]
-        return " ".join(terms + [f"-{self.term()}" for _ in range(choose.choice([0, 0, 0, 1, 2, 9]))])
-
-    def query(self):
-        choose = self.random
-        if choose.random() < 0.1:
-            return " ".join(choose.choices([*COMMON, '"', "-", "*", "OR"], k=choose.randrange(6)))
-        if choose.random() < 0.3:
-            return " OR ".join(choose.choices([*COMMON, *RARE, "ab*"], k=choose.randrange(1, 6)))
-        return " OR ".join(self.clause() for _ in range(choose.choice([1, 1, 1, 2, 3])))
-
-    def write(self, store):
-        choose = self.random
-        kind = choose.choice(["upsert", "insert", "replace", "patch", "remove", "untouched"])
-        known = sorted(store.keys)
-        if kind == "upsert":
-            store.upsert(self.page())
-        elif kind == "insert":
-            new = [key for key in KEYS if key not in store.keys]
-            store.insert(
-                *[self.page(key) for key in choose.sample(new, min(len(new), choose.choice([1, 2, 18])))]
-            )
-        elif kind == "remove":
-            store.remove(*choose.sample(KEYS, 2))
-        elif known and kind == "replace":
-            store.replace(
-                *[
-                    self.page(key)
-                    for key in choose.sample(known, min(len(known), choose.choice([1, 1, 3, 18])))
-                ]
-            )
-        elif known and kind == "patch":
-            store.patch(choose.choice(known), title=self.words(6), term=choose.randrange(3))
-        elif known:
-            store.patch(choose.choice(known), score=choose.randrange(3))
-
-    def ask(self, store):
-        choose = self.random
-        fields = choose.choice([None, None, ("title",), ("tokens",)])
-        filters = choose.choice([None, None, *FILTERS])
-        text = self.query()
-        if choose.random() < 0.3:
-            store.walk(text, choose.choice([1, 2, 5]), fields=fields, filters=filters)
-        else:
-            limit = choose.choice([None, 0, 1, 3, 10])
-            store.search(text, fields=fields, filters=filters, limit=limit, offset=choose.choice([0, 0, 2]))
 
 
 def test_as_the_reference(driver):
@@ -663,14 +412,15 @@ def test_writers_do_not_wait_for_one_another(driver):
     store = Store(driver)
     barrier = threading.Barrier(2)
 
+    def pages(number, round_):
+        return [Page(f"{number} {round_} {n}", "a b", f"c w{n}") for n in range(round_ * 3 + 1)]
+
     def write(number):
         for round_ in range(10):
             session = driver.begin(TransactionOptions())
             barrier.wait(30)  # both have their snapshots
-            rows = [
-                store.row(Page(f"{number} {round_} {n}", "a b", f"c w{n}")) for n in range(round_ * 3 + 1)
-            ]
-            driver.run(Insert(store.real.collection, tuple(rows)), session)
+            rows = store.rows(store.real.collection, *pages(number, round_))
+            driver.run(Insert(store.real.collection, rows), session)
             barrier.wait(30)  # both have written, neither has committed
             session.commit()
 
@@ -679,10 +429,7 @@ def test_writers_do_not_wait_for_one_another(driver):
             done.result(60)
     for number in range(2):
         for round_ in range(10):
-            rows = [
-                store.row(Page(f"{number} {round_} {n}", "a b", f"c w{n}")) for n in range(round_ * 3 + 1)
-            ]
-            store.reference.run(lambda collection, rows=rows: Insert(collection, tuple(rows)))
+            store.insert_in(store.reference, *pages(number, round_))
     store.search("a OR w1", limit=20)
     store.check_tables()
 
@@ -781,7 +528,7 @@ def test_declared_otherwise_meanwhile(driver, url):
     store.insert(Page("1", "a", "b"))
     other_driver = open_driver(url)
     other = Store(other_driver, Otherwise)
-    other.reference.run(lambda collection: Insert(collection, (other.row(Otherwise("1", "a", "b")),)))
+    other.insert_in(other.reference, Otherwise("1", "a", "b"))
     for write in (
         lambda: store.insert(Page("2", "a")),
         lambda: store.insert(*[Page(f"{n} of many", "a") for n in range(50)]),
@@ -796,7 +543,7 @@ def test_declared_otherwise_meanwhile(driver, url):
     other.check_tables()
     other_driver.close()
     again = Store(driver)
-    again.reference.run(lambda collection: Insert(collection, (again.row(Page("1", "a", "b")),)))
+    again.insert_in(again.reference, Page("1", "a", "b"))
     again.search("a OR b")
     again.check_tables()
 
@@ -806,7 +553,8 @@ def test_a_row_is_never_indexed_twice(driver):
     store = Store(driver)
     store.insert(Page("1", "a b"))
     ((seq,),) = store.fetch(f"SELECT seq FROM {store.plan.table}")
+    (row,) = store.rows(store.real.collection, Page("1", "a b"))
     for rows in (1, 50):
         with pytest.raises(psycopg.errors.UniqueViolation), driver._together(None) as link:
-            search.add(link, store.plan, [(seq + n, store.row(Page("1", "a b"))) for n in range(rows)])
+            search.add(link, store.plan, [(seq + n, row) for n in range(rows)])
     store.check_tables()

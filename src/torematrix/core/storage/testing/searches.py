@@ -115,6 +115,10 @@ class Pair:
         """Store new entities at once."""
         self.both(lambda collection: Insert(collection, self.rows(collection, *entities)))
 
+    def insert_in(self, side: Side, *entities: Any) -> None:
+        """Store new entities on one side, where the other has them in another way."""
+        side.run(Insert(side.collection, self.rows(side.collection, *entities)))
+
     def replace(self, *entities: Any) -> None:
         """Replace stored entities at once."""
         self.both(lambda collection: Replace(collection, self.rows(collection, *entities)))
