@@ -15,8 +15,8 @@ ALONE: Final = (
 )
 """Why a standalone server cannot do what takes a transaction."""
 _NO_SNAPSHOT: Final = (
-    "a standalone MongoDB has no snapshots: what is written while a stream is read may be in it, and a page and its "
-    "total are read one after the other"
+    "a standalone MongoDB has no snapshots: what is written while a stream is read, or between the two readings of a "
+    "page with its total, may be in it"
 )
 _FEATURES: Final = {
     **dict.fromkeys(Feature, _NATIVE),
