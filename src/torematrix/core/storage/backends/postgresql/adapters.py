@@ -6,11 +6,13 @@ from typing import Final
 
 import psycopg
 from psycopg.abc import AdaptContext
-from psycopg.adapt import AdaptersMap
+from psycopg.adapt import AdaptersMap, Dumper
+from psycopg.pq import Format
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import TextLoader
+from typing_extensions import override
 
-__all__ = ["ADAPTERS"]
+__all__ = ["ADAPTERS", "adapt_copy"]
 
 
 class _Adapters(AdaptContext):
@@ -34,3 +36,34 @@ class _Adapters(AdaptContext):
 
 
 ADAPTERS: Final = _Adapters()
+
+
+class _Document(Dumper):
+    """The text of a document as a binary COPY takes it: behind the version of jsonb's format."""
+
+    format = Format.BINARY
+    oid = psycopg.adapters.types["jsonb"].oid
+
+    @override
+    def dump(self, obj: str) -> bytes:
+        return b"\x01" + obj.encode()
+
+
+class _Hexadecimal(Dumper):
+    """Canonical bytes as a binary COPY takes them."""
+
+    format = Format.BINARY
+    oid = psycopg.adapters.types["bytea"].oid
+
+    @override
+    def dump(self, obj: str) -> bytes:
+        return bytes.fromhex(obj)
+
+
+def adapt_copy(cursor: AdaptContext) -> None:
+    """Make a cursor write canonical rows into a binary COPY.
+
+    Not the connection: that is its users' own as well.
+    """
+    cursor.adapters.register_dumper(None, _Document)
+    cursor.adapters.register_dumper(None, _Hexadecimal)

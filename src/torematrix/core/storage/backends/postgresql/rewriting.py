@@ -6,7 +6,7 @@ comes back is only what the caller cannot know: created_at, and the document whe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...model.codec import Row
@@ -17,6 +17,7 @@ from .plan import TablePlan
 from .quoting import quote_text
 
 __all__ = [
+    "all_as_stored",
     "as_stored",
     "clash_statement",
     "patch_statement",
@@ -73,6 +74,23 @@ def as_stored(plan: TablePlan, given: Row, created: Any, document: Any) -> Row:
     if document is not None:
         values[-1] = document
     return tuple(values)
+
+
+def all_as_stored(plan: TablePlan, given: Sequence[Row], returned: Mapping[str, Row]) -> list[Row]:
+    """The same for many, from what came back by id: (id, created_at, document)."""
+    at = plan.rules.created_at
+    if at is None and not plan.keeps_unknown:
+        return list(given)
+    rows: list[Row] = []
+    for row in given:
+        values = list(row)
+        _, created, document = returned[row[0]]
+        if at is not None:
+            values[at] = created
+        if document is not None:
+            values[-1] = document
+        rows.append(tuple(values))
+    return rows
 
 
 def _placeholders(plan: TablePlan, first: int = 1, without: int | None = None) -> list[str]:

@@ -43,6 +43,7 @@ class AsyncLink(AsyncConnection[tuple[Any, ...]]):
     Attributes:
         kept: that cursor. Its placeholders are ``$1``, ``$2`` and so on.
         since: when it was taken from the pool behind, in seconds of a clock that only goes forward.
+        in_session: whether a session holds it, whose transaction goes on after a statement has failed.
         limit: seconds after which a server that does not answer is taken for gone; None for no limit.
     """
 
@@ -50,6 +51,7 @@ class AsyncLink(AsyncConnection[tuple[Any, ...]]):
         super().__init__(*arguments, **options)
         self.kept: AsyncRawCursor[tuple[Any, ...]] = AsyncRawCursor(self)
         self.since = 0.0
+        self.in_session = False
         self.limit: float | None = None
         self._names = 0
         self._poll: Callable[[int], object] | None = None

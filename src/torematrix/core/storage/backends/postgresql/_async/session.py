@@ -53,6 +53,7 @@ class AsyncPostgreSQLSession(AsyncSession):
         self._number = number
         self._marks = 0
         self._ended = False
+        link.in_session = True
         driver.pool.lend(link)
 
     @override
@@ -127,6 +128,7 @@ class AsyncPostgreSQLSession(AsyncSession):
 
     async def _give_back(self) -> None:
         pool = self._driver.pool
+        self.link.in_session = False
         pool.lent_back(self.link)
         if not pool.keep(self.link):
             await pool.give_back(self.link)

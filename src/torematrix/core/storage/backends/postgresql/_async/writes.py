@@ -10,12 +10,14 @@ from collections.abc import AsyncGenerator, Generator, Iterable, Sequence
 from typing import Final
 
 import psycopg
+from psycopg import AsyncRawCursor
 
 from ....errors import DuplicateError, StorageError, UnavailableError
 from ....model.codec import Row, json_text
 from ....model.kinds import Canonical
 from ....query.operations import Patch, Upsert
 from .. import rewriting
+from ..adapters import adapt_copy
 from ..errors import BACKEND, constraint_of, is_duplicate
 from ..plan import TablePlan
 from ..quoting import array_text
@@ -43,8 +45,11 @@ _MARK: Final = "torematrix_write"
 
 @contextlib.asynccontextmanager
 async def _undone_alone(link: AsyncLink) -> AsyncGenerator[None]:
-    """Within a transaction: what fails in here is undone, and what went before stays as it was."""
-    if not link.is_in_transaction:
+    """Within a session: what fails in here is undone, and what went before stays as it was.
+
+    Outside one there is nothing before, and whoever began the transaction, if there is one, rolls it back.
+    """
+    if not link.in_session:
         yield
         return
     await execute(link, f"SAVEPOINT {_MARK}")
@@ -88,15 +93,17 @@ async def insert_many(link: AsyncLink, plan: TablePlan, rows: Sequence[Row]) -> 
     try:
         async with _undone_alone(link):
             if not plan.text_indexes:
-                await _copy(link, plan.copy, map(plan.to_copy, rows))
+                await _copy(link, plan.copy, plan.types, rows)
                 return
             seqs = await _new_seqs(link, plan, len(rows))
-            numbered = ((seq, *plan.to_copy(row)) for seq, row in zip(seqs, rows, strict=True))
-            await _copy(link, plan.copy_at, numbered)
+            numbered = ((seq, *row) for seq, row in zip(seqs, rows, strict=True))
+            await _copy(link, plan.copy_at, ["bigint", *plan.types], numbered)
             await search.add(link, plan, list(zip(seqs, rows, strict=True)))
     except psycopg.Error as error:
         if not is_duplicate(error):
             raise
+        if not link.in_session and not link.is_idle:
+            await execute(link, "ROLLBACK")  # so that it can be asked which
         raise await _first_duplicate(link, plan, rows, error) from error
 
 
@@ -106,8 +113,11 @@ async def _new_seqs(link: AsyncLink, plan: TablePlan, count: int) -> list[int]:
     return [row[0] for row in await fetch(link, statement, (plan.table, str(count)))]
 
 
-async def _copy(link: AsyncLink, statement: str, rows: Iterable[Row]) -> None:
-    async with link.kept.copy(statement) as copy:  # pyright: ignore[reportArgumentType] - made from the plan
+async def _copy(link: AsyncLink, statement: str, types: Sequence[str], rows: Iterable[Row]) -> None:
+    cursor = AsyncRawCursor(link)
+    adapt_copy(cursor)
+    async with cursor.copy(statement) as copy:  # pyright: ignore[reportArgumentType] - made from the plan
+        copy.set_types(types)
         for row in rows:
             await copy.write_row(row)
 
@@ -195,11 +205,11 @@ async def replace_many(link: AsyncLink, plan: TablePlan, rows: Sequence[Row]) ->
                 return [await replace(link, plan, row) for row in rows]
         with _refusing_duplicates(plan):
             found = await fetch(link, plan.text("replace many", rewriting.replace_many_statement), arrays)
-        returned = {entity_id: rest for entity_id, *rest in found}
+        returned = {given_back[0]: given_back for given_back in found}
         if len(found) < len(rows):
             # Those that were replaced are at their new revision by now.
             raise await _not_replaced(link, plan, [row for row in rows if row[0] not in returned], "update")
-        return [rewriting.as_stored(plan, row, *returned[row[0]]) for row in rows]
+        return rewriting.all_as_stored(plan, rows, returned)
 
 
 async def _clash(link: AsyncLink, plan: TablePlan, arrays: Sequence[str]) -> bool:

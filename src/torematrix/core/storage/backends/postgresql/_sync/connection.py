@@ -44,6 +44,7 @@ class Link(Connection[tuple[Any, ...]]):
     Attributes:
         kept: that cursor. Its placeholders are ``$1``, ``$2`` and so on.
         since: when it was taken from the pool behind, in seconds of a clock that only goes forward.
+        in_session: whether a session holds it, whose transaction goes on after a statement has failed.
         limit: seconds after which a server that does not answer is taken for gone; None for no limit.
     """
 
@@ -51,6 +52,7 @@ class Link(Connection[tuple[Any, ...]]):
         super().__init__(*arguments, **options)
         self.kept: RawCursor[tuple[Any, ...]] = RawCursor(self)
         self.since = 0.0
+        self.in_session = False
         self.limit: float | None = None
         self._names = 0
         self._poll: Callable[[int], object] | None = None

@@ -54,6 +54,7 @@ class PostgreSQLSession(Session):
         self._number = number
         self._marks = 0
         self._ended = False
+        link.in_session = True
         driver.pool.lend(link)
 
     @override
@@ -128,6 +129,7 @@ class PostgreSQLSession(Session):
 
     def _give_back(self) -> None:
         pool = self._driver.pool
+        self.link.in_session = False
         pool.lent_back(self.link)
         if not pool.keep(self.link):
             pool.give_back(self.link)

@@ -11,12 +11,14 @@ from collections.abc import Generator, Iterable, Sequence
 from typing import Final
 
 import psycopg
+from psycopg import RawCursor
 
 from ....errors import DuplicateError, StorageError, UnavailableError
 from ....model.codec import Row, json_text
 from ....model.kinds import Canonical
 from ....query.operations import Patch, Upsert
 from .. import rewriting
+from ..adapters import adapt_copy
 from ..errors import BACKEND, constraint_of, is_duplicate
 from ..plan import TablePlan
 from ..quoting import array_text
@@ -44,8 +46,11 @@ _MARK: Final = "torematrix_write"
 
 @contextlib.contextmanager
 def _undone_alone(link: Link) -> Generator[None, None, None]:
-    """Within a transaction: what fails in here is undone, and what went before stays as it was."""
-    if not link.is_in_transaction:
+    """Within a session: what fails in here is undone, and what went before stays as it was.
+
+    Outside one there is nothing before, and whoever began the transaction, if there is one, rolls it back.
+    """
+    if not link.in_session:
         yield
         return
     execute(link, f"SAVEPOINT {_MARK}")
@@ -89,15 +94,17 @@ def insert_many(link: Link, plan: TablePlan, rows: Sequence[Row]) -> None:
     try:
         with _undone_alone(link):
             if not plan.text_indexes:
-                _copy(link, plan.copy, map(plan.to_copy, rows))
+                _copy(link, plan.copy, plan.types, rows)
                 return
             seqs = _new_seqs(link, plan, len(rows))
-            numbered = ((seq, *plan.to_copy(row)) for seq, row in zip(seqs, rows, strict=True))
-            _copy(link, plan.copy_at, numbered)
+            numbered = ((seq, *row) for seq, row in zip(seqs, rows, strict=True))
+            _copy(link, plan.copy_at, ["bigint", *plan.types], numbered)
             search.add(link, plan, list(zip(seqs, rows, strict=True)))
     except psycopg.Error as error:
         if not is_duplicate(error):
             raise
+        if not link.in_session and not link.is_idle:
+            execute(link, "ROLLBACK")  # so that it can be asked which
         raise _first_duplicate(link, plan, rows, error) from error
 
 
@@ -107,8 +114,11 @@ def _new_seqs(link: Link, plan: TablePlan, count: int) -> list[int]:
     return [row[0] for row in fetch(link, statement, (plan.table, str(count)))]
 
 
-def _copy(link: Link, statement: str, rows: Iterable[Row]) -> None:
-    with link.kept.copy(statement) as copy:  # pyright: ignore[reportArgumentType] - made from the plan
+def _copy(link: Link, statement: str, types: Sequence[str], rows: Iterable[Row]) -> None:
+    cursor = RawCursor(link)
+    adapt_copy(cursor)
+    with cursor.copy(statement) as copy:  # pyright: ignore[reportArgumentType] - made from the plan
+        copy.set_types(types)
         for row in rows:
             copy.write_row(row)
 
@@ -194,11 +204,11 @@ def replace_many(link: Link, plan: TablePlan, rows: Sequence[Row]) -> list[Row]:
                 return [replace(link, plan, row) for row in rows]
         with _refusing_duplicates(plan):
             found = fetch(link, plan.text("replace many", rewriting.replace_many_statement), arrays)
-        returned = {entity_id: rest for entity_id, *rest in found}
+        returned = {given_back[0]: given_back for given_back in found}
         if len(found) < len(rows):
             # Those that were replaced are at their new revision by now.
             raise _not_replaced(link, plan, [row for row in rows if row[0] not in returned], "update")
-        return [rewriting.as_stored(plan, row, *returned[row[0]]) for row in rows]
+        return rewriting.all_as_stored(plan, rows, returned)
 
 
 def _clash(link: Link, plan: TablePlan, arrays: Sequence[str]) -> bool:
