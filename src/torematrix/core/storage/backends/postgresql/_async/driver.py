@@ -41,7 +41,7 @@ from ..config import PostgreSQLConfig
 from ..errors import BACKEND, is_lost, translate
 from ..plan import TablePlan
 from ..quoting import array_text
-from ..statements import count_statement, find_statement, scan_statement
+from ..statements import count_statement, find_statement, page_statement, scan_statement
 from ..waiting import AsyncWaiting
 from . import admin, ensure, search, writes
 from .connection import AsyncLink
@@ -356,13 +356,21 @@ class AsyncPostgreSQLDriver(AsyncDriver):
 
     async def _find(self, operation: Find, session: AsyncPostgreSQLSession | None) -> Found:
         plan: TablePlan = operation.collection.plan
+        if operation.with_total and operation.limit:
+            statement, parameters = page_statement(operation, plan)
+            found = await self._read(session, statement, parameters)
+            if found or not operation.offset:
+                total = found[-1][-1] if found else 0
+                rows = plan.rows([row[:-1] for row in found])
+                return Found(rows, operation.offset + len(rows) if total is None else total)
+            # A page behind the last one; it is empty by itself, so its total comes from the same snapshot.
         statement, parameters = find_statement(operation, plan)
         if not operation.with_total:
             return Found(plan.rows(await self._read(session, statement, parameters)), None)
         async with self._together(session, begin_statement(_SNAPSHOT)) as link:
             rows = plan.rows(await fetch(link, statement, parameters))
-            if operation.limit is not None and 0 < len(rows) < operation.limit:
-                return Found(rows, operation.offset + len(rows))  # the page ends where the matches do
+            if rows and (operation.limit is None or len(rows) < operation.limit):
+                return Found(rows, operation.offset + len(rows))  # it ends where the matches do
             counting, values = count_statement(Count(operation.collection, operation.condition), plan)
             return Found(rows, int((await fetch(link, counting, values))[0][0]))
 

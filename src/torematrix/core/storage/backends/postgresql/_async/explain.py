@@ -9,11 +9,12 @@ import msgspec
 import psycopg
 
 from ....core.options import Explanation
-from ....query.operations import Operation, Scan, Search
+from ....query.operations import Find, Operation, Scan, Search
 from ..compile import Sql
 from ..errors import BACKEND
 from ..explaining import SMALL_PAGES, lines, looks_for_rows, scans_of, statements_of, would_be_served
 from ..plan import TablePlan
+from ..statements import page_statement
 from ..waiting import AsyncWaiting
 from . import search
 from .connection import AsyncLink
@@ -33,9 +34,11 @@ async def explain(link: AsyncLink, operation: Operation | Scan) -> Explanation:
     plan: TablePlan = operation.collection.plan
     sql = Sql()
     if isinstance(operation, Search):
-        statements = search.statements(operation, sql)
+        sent = statements = search.statements(operation, sql)
     else:
-        statements = statements_of(operation, plan, sql)
+        sent = statements = statements_of(operation, plan, sql)
+        if isinstance(operation, Find) and operation.with_total and operation.limit:
+            sent = [page_statement(operation, plan)]  # those two in one; each has a plan of its own
     asked = [(text, parameters) for text, parameters in statements if not text.startswith("COPY")]
     plans = [await _plan(link, text, parameters) for text, parameters in asked]
     finding = [at for at, (text, _) in enumerate(asked) if looks_for_rows(text)]
@@ -46,7 +49,7 @@ async def explain(link: AsyncLink, operation: Operation | Scan) -> Explanation:
     return Explanation(
         backend=BACKEND,
         operation=type(operation).__name__.lower(),
-        statements=tuple(text for text, _ in statements),
+        statements=tuple(text for text, _ in sent),
         plan=tuple(line for each in plans for line in lines(each)),
         uses_index=uses_index,
         emulated=tuple(dict.fromkeys(sql.emulated)),
