@@ -30,6 +30,7 @@ __all__ = [
     "check_written",
     "duplicate_of",
     "is_transient",
+    "may_have_happened",
     "translate",
 ]
 
@@ -38,6 +39,7 @@ COMMIT_UNKNOWN: Final = "UnknownTransactionCommitResult"
 RETRYABLE: Final = "RetryableWriteError"
 DUPLICATE: Final = 11000
 NO_SUCH_TRANSACTION: Final = 251
+_NOT_CONFIRMED: Final = 64
 NO_SNAPSHOT: Final = frozenset({134, 239, 246})
 """Codes for a snapshot that the server does not have yet, has no more, or that is from before an index was made."""
 
@@ -121,6 +123,15 @@ def duplicate_of(error: BaseException) -> tuple[Mapping[str, Any], int] | None:
     if not isinstance(error, driver.OperationFailure) or found.get("code") != DUPLICATE:
         return None
     return found.get("keyPattern", {}), found.get("index", 0)
+
+
+def may_have_happened(error: BaseException) -> bool:
+    """Whether the write that met this error, outside a transaction, may be stored all the same."""
+    if isinstance(error, driver.OperationFailure) and error.code == _NOT_CONFIRMED:
+        return True
+    if isinstance(error, driver.ServerSelectionTimeoutError | driver.NotPrimaryError):
+        return False
+    return isinstance(error, driver.AutoReconnect) and not is_transient(error)
 
 
 def is_transient(error: BaseException) -> bool:

@@ -16,7 +16,7 @@ from typing_extensions import override
 from ....capability import Capabilities, Feature
 from ....core._async.port import AsyncDriver, AsyncSession
 from ....core.options import Explanation, Progress, TransactionOptions
-from ....errors import StorageError
+from ....errors import CommitUnknown, StorageError
 from ....model.codec import Row
 from ....query.operations import (
     Aggregate,
@@ -41,8 +41,9 @@ from .. import aggregate, explaining
 from ..capabilities import capabilities
 from ..compile import Compiler
 from ..config import MongoDBConfig
-from ..errors import translate
+from ..errors import may_have_happened, translate
 from ..names import ID
+from ..outcomes import read_token
 from ..plan import CollectionPlan
 from ..statements import count_command, count_pipeline, find_command, page_command, scan_command
 from ..words import NOTHING
@@ -54,6 +55,8 @@ from .totals import TOTALS, AsyncSums
 from .writes import AsyncWriter
 
 __all__ = ["AsyncMongoDriver"]
+
+_WRITES = frozenset({Insert, Upsert, Replace, Patch, Remove})
 
 R = TypeVar("R")
 
@@ -162,6 +165,14 @@ class AsyncMongoDriver(AsyncDriver):
         except (PyMongoError, BSONError) as error:
             if own is not None:
                 own.broken = error
+            elif type(operation) in _WRITES and may_have_happened(error):
+                raise CommitUnknown(
+                    "the connection was lost during the write, and whether it happened could not be found out: read "
+                    "the entity again before doing it again",
+                    backend=self.backend,
+                    operation=type(operation).__name__.lower(),
+                    collection=operation.collection.name,
+                ) from error
             raise self.server.failed(
                 error, type(operation).__name__.lower(), operation.collection.name
             ) from error
@@ -279,6 +290,14 @@ class AsyncMongoDriver(AsyncDriver):
             yield
         except (PyMongoError, BSONError) as error:
             raise self.server.failed(error, operation, None) from error
+
+    @override
+    async def commit_outcome(self, token: str) -> bool | None:
+        session, number, good = read_token(token)
+        if not good:
+            return None
+        with self._translating("commit_outcome"):
+            return await self.server.outcome_of(session, number)
 
     @override
     def translate(self, error: BaseException) -> StorageError | None:

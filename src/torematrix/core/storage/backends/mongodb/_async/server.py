@@ -14,6 +14,7 @@ from pymongo import AsyncMongoClient, ReadPreference, timeout
 from pymongo.errors import (
     AutoReconnect,
     NetworkTimeout,
+    NotPrimaryError,
     OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
@@ -21,7 +22,7 @@ from pymongo.errors import (
 
 from ....errors import StorageError
 from ..config import Durability, MongoDBConfig
-from ..errors import NO_SNAPSHOT, RETRYABLE, check_written, translate
+from ..errors import NO_SNAPSHOT, NO_SUCH_TRANSACTION, RETRYABLE, check_written, translate
 from ..options import (
     RAW,
     READING,
@@ -37,6 +38,9 @@ __all__ = ["AsyncServer"]
 
 R = TypeVar("R")
 Reply = dict[str, Any]
+
+_TOO_OLD: Final = 225
+"""The server has seen a later number in the session."""
 
 _ATTEMPTS: Final = 8
 """So often a reading begins again whose snapshot is from before an index was made: the next one will not be."""
@@ -165,10 +169,44 @@ class AsyncServer:
             if not error.has_error_label(RETRYABLE):
                 self._writing.append(numbered)
                 raise
+        lost = reply is None
         if reply is None or RETRYABLE in reply.get("errorLabels", ()):
-            reply = await self.command(command, numbered.session)
+            try:
+                reply = await self.command(command, numbered.session)
+            except (NotPrimaryError, ServerSelectionTimeoutError) as error:
+                if not lost:
+                    raise
+                # This attempt did nothing; what became of the first one is not known.
+                raise AutoReconnect("the answer to a write was lost") from error
         self._writing.append(numbered)
         return check_written(reply)
+
+    async def outcome_of(self, session: bytes, number: int) -> bool | None:
+        """Whether a transaction was committed; None where the server no longer knows. One still open is ended."""
+        identity = bson.Binary(session, 4)
+        await self.admin({"killSessions": [{"id": identity}]})
+        # A client of its own: sessions are given back to a client, and this one is somebody else's.
+        async with AsyncMongoClient(
+            self.config.connection, connect=False, **client_options(self.config)
+        ) as client:
+            own: Any = client.start_session()
+            own.session_id["id"] = identity
+            commit = {
+                "commitTransaction": 1,
+                "txnNumber": Int64(number),
+                "autocommit": False,
+                "writeConcern": self._journal,
+            }
+            try:
+                with timeout(self.deadline):
+                    await client.admin.command(commit, session=own)
+            except OperationFailure as error:
+                if error.code == NO_SUCH_TRANSACTION:
+                    return False
+                if error.code == _TOO_OLD:
+                    return None  # the session has had another transaction since
+                raise
+        return True
 
     async def again(self, read: Callable[[], Awaitable[R]], pause: Callable[[float], Awaitable[object]]) -> R:
         """The result of reading in a snapshot outside transactions, begun again where the server has none to give."""

@@ -13,7 +13,7 @@ from bson.errors import BSONError
 from pymongo.errors import PyMongoError
 
 from ....capability import Feature
-from ....errors import NotFoundError, StorageError, UnsupportedError
+from ....errors import CommitUnknown, NotFoundError, StorageError, UnsupportedError
 from ....model.codec import Row
 from ....query.operations import Insert, Patch, Remove, Replace, Upsert
 from ..capabilities import ALONE
@@ -76,6 +76,8 @@ class AsyncWriter:
                 await own.begin()
                 result = await self._finish(partial(work, own), own.interrupt)
                 await own.commit()
+            except CommitUnknown:
+                raise  # it may have happened: it is not begun again
             except (PyMongoError, StorageError) as error:
                 await own.rollback()
                 cause = error.__cause__ if isinstance(error, StorageError) else error

@@ -17,7 +17,7 @@ from typing_extensions import override
 from ....capability import Capabilities, Feature
 from ....core._sync.port import Driver, Session
 from ....core.options import Explanation, Progress, TransactionOptions
-from ....errors import StorageError
+from ....errors import CommitUnknown, StorageError
 from ....model.codec import Row
 from ....query.operations import (
     Aggregate,
@@ -42,8 +42,9 @@ from .. import aggregate, explaining
 from ..capabilities import capabilities
 from ..compile import Compiler
 from ..config import MongoDBConfig
-from ..errors import translate
+from ..errors import may_have_happened, translate
 from ..names import ID
+from ..outcomes import read_token
 from ..plan import CollectionPlan
 from ..statements import count_command, count_pipeline, find_command, page_command, scan_command
 from ..words import NOTHING
@@ -55,6 +56,8 @@ from .totals import TOTALS, Sums
 from .writes import Writer
 
 __all__ = ["MongoDriver"]
+
+_WRITES = frozenset({Insert, Upsert, Replace, Patch, Remove})
 
 R = TypeVar("R")
 
@@ -159,6 +162,14 @@ class MongoDriver(Driver):
         except (PyMongoError, BSONError) as error:
             if own is not None:
                 own.broken = error
+            elif type(operation) in _WRITES and may_have_happened(error):
+                raise CommitUnknown(
+                    "the connection was lost during the write, and whether it happened could not be found out: read "
+                    "the entity again before doing it again",
+                    backend=self.backend,
+                    operation=type(operation).__name__.lower(),
+                    collection=operation.collection.name,
+                ) from error
             raise self.server.failed(
                 error, type(operation).__name__.lower(), operation.collection.name
             ) from error
@@ -276,6 +287,14 @@ class MongoDriver(Driver):
             yield
         except (PyMongoError, BSONError) as error:
             raise self.server.failed(error, operation, None) from error
+
+    @override
+    def commit_outcome(self, token: str) -> bool | None:
+        session, number, good = read_token(token)
+        if not good:
+            return None
+        with self._translating("commit_outcome"):
+            return self.server.outcome_of(session, number)
 
     @override
     def translate(self, error: BaseException) -> StorageError | None:

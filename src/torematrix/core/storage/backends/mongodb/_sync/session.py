@@ -12,10 +12,11 @@ from pymongo.errors import PyMongoError
 from typing_extensions import override
 
 from ....core._sync.port import Session
-from ....errors import StorageError, TransactionError
+from ....errors import CommitUnknown, StorageError, TransactionError
 from ..errors import COMMIT_UNKNOWN, NO_SUCH_TRANSACTION
 from ..names import ID
 from ..options import transaction_concern, write_concern
+from ..outcomes import token_of
 from ..texts import TextIndexes
 from ..words import NOTHING, Totals
 from .server import Server
@@ -200,8 +201,10 @@ class MongoSession(Session):
         except PyMongoError as error:
             if getattr(error, "code", None) == NO_SUCH_TRANSACTION:
                 raise
-            raise TransactionError(
-                "the connection was lost during the commit, and the server cannot be asked what came of it",
+            raise CommitUnknown(
+                "the connection was lost during the commit, and the server could not be asked what came of it: ask "
+                "later with storage.commit_outcome(error.token), or look before doing it again",
+                token=token_of(self.session),
                 backend="mongodb",
                 operation="transaction",
             ) from error

@@ -14,7 +14,7 @@ from bson.errors import BSONError
 from pymongo.errors import PyMongoError
 
 from ....capability import Feature
-from ....errors import NotFoundError, StorageError, UnsupportedError
+from ....errors import CommitUnknown, NotFoundError, StorageError, UnsupportedError
 from ....model.codec import Row
 from ....query.operations import Insert, Patch, Remove, Replace, Upsert
 from ..capabilities import ALONE
@@ -75,6 +75,8 @@ class Writer:
                 own.begin()
                 result = self._finish(partial(work, own), own.interrupt)
                 own.commit()
+            except CommitUnknown:
+                raise  # it may have happened: it is not begun again
             except (PyMongoError, StorageError) as error:
                 own.rollback()
                 cause = error.__cause__ if isinstance(error, StorageError) else error
