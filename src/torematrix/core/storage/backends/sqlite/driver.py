@@ -160,7 +160,7 @@ class SQLiteDriver(Driver):
         own: SQLiteSession | None = session  # type: ignore[assignment]  # begin gives nothing else
         try:
             return self._RUN[type(operation)](self, operation, own)
-        except apsw.Error as error:
+        except (apsw.Error, UnicodeDecodeError) as error:
             raise self.failed(error, type(operation).__name__.lower(), operation.collection.name) from error
         except StorageError as error:
             error.backend = error.backend or self.backend
@@ -206,7 +206,7 @@ class SQLiteDriver(Driver):
                 cursor.close(force=True)
                 if own is None:
                     self.pool.give_back(connection, writes=False)
-        except apsw.Error as error:
+        except (apsw.Error, UnicodeDecodeError) as error:
             raise self.failed(error, "stream", operation.collection.name) from error
 
     @override
@@ -277,14 +277,16 @@ class SQLiteDriver(Driver):
     def _translating(self, operation: str) -> Generator[None]:
         try:
             yield
-        except apsw.Error as error:
+        except (apsw.Error, UnicodeDecodeError) as error:
             raise self.failed(error, operation, None) from error
 
     @override
     def translate(self, error: BaseException) -> StorageError | None:
         return translate(error)
 
-    def failed(self, error: apsw.Error, operation: str, collection: str | None) -> StorageError:
+    def failed(
+        self, error: apsw.Error | UnicodeDecodeError, operation: str, collection: str | None
+    ) -> StorageError:
         """The error of ours for one of apsw's, told where it happened."""
         ours = translate(error) or StorageError("SQLite failed", backend=self.backend)
         ours.operation, ours.collection = operation, collection

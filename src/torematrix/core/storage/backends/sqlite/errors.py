@@ -63,6 +63,9 @@ def translate(error: BaseException) -> StorageError | None:
         return StorageError(
             "the storage was opened before this process was forked; open it in the child", backend="sqlite"
         )
+    if isinstance(error, UnicodeDecodeError):
+        # A text that is none: SQLite stores and returns whatever bytes a damaged page holds.
+        return CorruptionError("the database file is damaged; restore it from a backup", backend="sqlite")
     if not isinstance(error, apsw.Error):
         return None
     if is_duplicate(error):
