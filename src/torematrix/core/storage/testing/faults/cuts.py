@@ -31,15 +31,16 @@ _TOGETHER: Final = 20
 """So many cuts are made on one database, which is read whole behind every fifth."""
 
 
-def proxied(engine: PostgreSQLEngine | MongoDBEngine, url: str, proxy: Proxy) -> str:
-    """The URL that goes to the same database by way of a proxy, with short limits."""
+def proxied(engine: PostgreSQLEngine | MongoDBEngine, url: str, proxy: Proxy, seconds: int = 3) -> str:
+    """The URL that goes to the same database by way of a proxy, with limits of so many seconds."""
     parts = urlsplit(url)
     netloc = parts.netloc.rpartition(":")[0] + f":{proxy.port}"
     if isinstance(engine, PostgreSQLEngine):
-        query = f"{parts.query}&sslmode=disable&pool_timeout=3&statement_timeout=2"
+        query = f"{parts.query}&sslmode=disable&pool_timeout={seconds}&statement_timeout={seconds}"
     else:
         # Otherwise the client would go where the replica set says that its members are: past the proxy.
-        query = "directConnection=true&heartbeatfrequencyms=500&operation_timeout=3&connect_timeout=3&pool_timeout=3"
+        limits = "&".join(f"{name}_timeout={seconds}" for name in ("operation", "connect", "pool"))
+        query = f"directConnection=true&heartbeatfrequencyms=500&{limits}"
     return urlunsplit(parts._replace(netloc=netloc, query=query))
 
 
@@ -55,21 +56,25 @@ class Colour:
     Args:
         colour: sync or async.
         url: of the database.
+
+    Attributes:
+        storage: of that colour.
     """
 
     def __init__(self, colour: str, url: str) -> None:
         self._runner = asyncio.Runner() if colour == "async" else None
-        self._storage: Any = self._run(AsyncStorage.open_awaited(url)) if self._runner else Storage.open(url)
+        opened: Any = self.run(AsyncStorage.open_awaited(url)) if self._runner else Storage.open(url)
+        self.storage = opened
         self._lane: Any = None
 
     def begin(self, ledger: Ledger, name: str, random: Random, accounts: list[str]) -> None:
         """Make the lane, and let it store something."""
         if self._runner:
-            self._lane = AsyncLane(AsyncBooks(self._storage), ledger, name, random, accounts)
-            self._run(self._storage.ready())
+            self._lane = AsyncLane(AsyncBooks(self.storage), ledger, name, random, accounts)
+            self.run(self.storage.ready())
         else:
-            self._lane = Lane(Books(self._storage), ledger, name, random, accounts)
-            self._storage.ready()
+            self._lane = Lane(Books(self.storage), ledger, name, random, accounts)
+            self.storage.ready()
         for kind in ("transaction", "bulk_create", "create", "transaction"):
             self.step(kind)
 
@@ -81,14 +86,15 @@ class Colour:
 
     def step(self, kind: str) -> None:
         """Do one thing."""
-        self._run(self._lane.step(kind))
+        self.run(self._lane.step(kind))
 
-    def _run(self, result: Any) -> Any:
+    def run(self, result: Any) -> Any:
+        """What a call gives, in either colour."""
         return self._runner.run(result) if self._runner else result
 
     def close(self) -> None:
         """Close the storage."""
-        self._run(self._storage.close())
+        self.run(self.storage.close())
         if self._runner:
             self._runner.close()
 

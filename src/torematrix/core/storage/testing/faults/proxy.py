@@ -97,13 +97,16 @@ class Proxy:
             if pair.is_frozen:
                 pair.end()
 
-    def cut_for(self, name: str) -> Cut | None:
-        """What to do at a request."""
+    def cut_for(self, name: str, there: _Pair) -> Cut | None:
+        """What to do at a request on a connection."""
         cut = self._cut
         if not name or cut is None or not cut.meets(name):
             return None
         if cut.gone:
             self.vanish(cut.gone)
+            for pair in list(self._pairs):
+                if pair is not there:
+                    pair.end()
         return cut
 
     def vanish(self, seconds: float) -> None:
@@ -198,7 +201,7 @@ class _Pair:
         for name, message in self._wire.feed(data):
             if self.is_frozen:
                 continue
-            cut = self._proxy.cut_for(name)
+            cut = self._proxy.cut_for(name, self)
             if cut is None:
                 self._server.sendall(message)
                 continue

@@ -1,0 +1,61 @@
+"""The engines that these tests bring faults upon: servers of their own, started once a process."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from torematrix.core.storage.testing.faults.engines import Engine, engine_of
+
+
+@pytest.fixture(scope="session")
+def engines() -> Iterator[dict[str, Engine]]:
+    made: dict[str, Engine] = {}
+    yield made
+    for engine in made.values():
+        engine.close()
+
+
+def _made(engines, name):
+    if name not in engines:
+        engines[name] = engine_of(name)
+    return engines[name]
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mongodb"])
+def engine(request, engines):
+    return _made(engines, request.param)
+
+
+@pytest.fixture(params=["postgresql", "mongodb"])
+def server(request, engines):
+    return _made(engines, request.param)
+
+
+@pytest.fixture
+def mongodb(engines):
+    return _made(engines, "mongodb")
+
+
+@pytest.fixture
+def postgresql(engines):
+    return _made(engines, "postgresql")
+
+
+@pytest.fixture
+def database(engine) -> Iterator[str]:
+    url = engine.new_database()
+    yield url
+    engine.drop(url)
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    """That a pool cannot connect is what this is about."""
+    logger = logging.getLogger("psycopg.pool")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    yield
+    logger.setLevel(level)

@@ -1,0 +1,108 @@
+"""A few faults of every kind, as ``tools/faults.py`` makes any number of them: nothing is lost, torn or mistold."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from torematrix.core.storage.testing.faults.crowds import crowd_in, use_up_the_pool
+from torematrix.core.storage.testing.faults.cuts import COMMITS, WRITES, cut_connections
+from torematrix.core.storage.testing.faults.engines import ReplicaSetEngine
+from torematrix.core.storage.testing.faults.kills import kill_clients, kill_servers
+from torematrix.core.storage.testing.faults.power_cuts import cut_power
+from torematrix.core.storage.testing.faults.tally import State, Tally
+from torematrix.core.storage.testing.faults.workers import Nursery
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_clients_are_killed(engine):
+    tally = Tally()
+    with Nursery(engine.name) as nursery:
+        kill_clients(engine, nursery, tally, 4, Random(1))
+    assert tally.faults == []
+    assert tally.counts["kills"] >= 4
+    assert tally.counts["steps"] > 0
+
+
+def test_clients_are_killed_while_the_clock_jumps(engine):
+    tally = Tally()
+    with Nursery(engine.name) as nursery:
+        kill_clients(engine, nursery, tally, 2, Random(2), clock=True)
+    assert tally.faults == []
+    assert tally.counts["steps"] > 0
+
+
+def test_a_server_is_killed(server):
+    def hurt():
+        server.server.kill()
+        server.server.start()
+
+    tally = Tally()
+    with Nursery(server.name) as nursery:
+        kill_servers(server, nursery, tally, 2, Random(3), hurt)
+    assert tally.faults == []
+    assert tally.counts["kills"] == len(tally.seconds) == 2
+
+
+def test_a_primary_steps_down():
+    tally = Tally()
+    with contextlib.closing(ReplicaSetEngine()) as engine, Nursery("mongodb") as nursery:
+        kill_servers(engine, nursery, tally, 1, Random(4), engine.replica_set.step_down)
+    assert tally.faults == []
+    assert tally.counts["steps"] > 0
+
+
+@pytest.mark.parametrize("target", [COMMITS, WRITES], ids=["commit", "write"])
+def test_a_connection_is_cut(server, target):
+    tally = Tally()
+    cut_connections(server, tally, 6, Random(5), target=target)
+    assert tally.faults == []
+    assert tally.counts["cuts"] == 6
+
+
+def test_the_power_is_cut():
+    tally = Tally()
+    cut_power(tally, 60, Random(6))
+    assert tally.faults == []
+    assert tally.counts["cuts"] == 60
+
+
+@pytest.mark.parametrize(
+    ("durability", "honest"), [("fast", True), ("durable", False)], ids=["fast", "a disk that lies"]
+)
+def test_a_power_cut_shows(durability, honest):
+    """At the faster setting, or on a disk that does not do what it is told, the same run finds losses."""
+    tally = Tally()
+    cut_power(tally, 100, Random(7), durability=durability, honest=honest)
+    assert any(fault.startswith("lost") for fault in tally.faults)
+
+
+def test_a_pool_is_used_up(engine):
+    tally = Tally()
+    use_up_the_pool(engine, tally, 1_000)
+    assert tally.faults == []
+    assert tally.counts["served"] == 1_000
+
+
+def test_a_crowd(engine):
+    tally = Tally()
+    crowd_in(engine, tally, 200, Random(8))
+    assert tally.faults == []
+    assert tally.counts == {"tasks": 200, "done": 200, "refused": 0}
+
+
+def test_the_command(tmp_path):
+    """Counters add up over runs, and what they add up to is shown."""
+    state = tmp_path / "state.json"
+    command = [sys.executable, ROOT / "tools" / "faults.py", "--resume", state]
+    for _ in range(2):
+        subprocess.run([*command, "--kind", "power-cut", "--kills", "5", "--seed", "1"], check=True)
+    assert State.read(state).of("power-cut", "sqlite").counts["cuts"] == 10
+    shown = subprocess.run([*command, "--show"], check=True, capture_output=True, text=True).stdout
+    assert "power-cut" in shown
