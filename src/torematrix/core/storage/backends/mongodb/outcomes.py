@@ -1,8 +1,8 @@
 """Tokens that name a transaction whose outcome is not known, to ask for it later.
 
-A transaction is a session and a number in it. MongoDB keeps for half an hour what became of it (``config.transactions``,
-``TransactionRecordMinimumLifetimeMinutes``): a commit that is sent again is answered truly. Afterwards it would
-answer that there is no such transaction, so a token is good for less than that.
+A transaction is a session and a number in it. MongoDB keeps for half an hour what became of it (in
+``config.transactions``, see ``TransactionRecordMinimumLifetimeMinutes``): a commit that is sent again is answered
+truly. Afterwards the answer would be that there is no such transaction, so a token is good for less than that.
 """
 
 from __future__ import annotations
