@@ -186,8 +186,8 @@ class Writer:
         try:
             if created is None or at is None:
                 return row if self._update(plan, wanted, change, own) else None
-            # Who has read the entity gives the time at which it was created; then a plain update does. That is done
-            # sooner than one that gives back what was there, of which the server keeps a copy in case it comes twice.
+            # Who has read the entity gives the time at which it was created; then a plain update does. Of what gives
+            # back what was there the server keeps a copy, in case the command comes twice.
             if row[at] is not None:
                 same = {**wanted, created: {"$eq": row[at]}}
                 if self._update(plan, same, change, own):
