@@ -46,7 +46,7 @@ from ..waiting import AsyncWaiting
 from . import admin, ensure, search, writes
 from .connection import AsyncLink
 from .explain import explain
-from .lost import are_same, notes_of, number_of, outcome_of, settle, unknown_write
+from .lost import NUMBER, are_same, notes_of, number_of, outcome_of, settle, unknown_write
 from .pool import AsyncPool
 from .session import AsyncPostgreSQLSession, begin_statement
 from .statements import execute, fetch
@@ -55,7 +55,7 @@ __all__ = ["AsyncPostgreSQLDriver"]
 
 _WRITES = frozenset({Insert, Upsert, Replace, Patch, Remove})
 _SNAPSHOT = TransactionOptions(read_only=True, isolation=Isolation.SNAPSHOT)
-_WRITING = "BEGIN; SELECT pg_current_xact_id()::text"
+_WRITING = f"BEGIN; SELECT {NUMBER}"
 """Begins a transaction, and asks for the number by which its fate can be asked should the answer to COMMIT be lost."""
 _UNDONE = "nothing was stored: the transaction was not committed"
 _READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"

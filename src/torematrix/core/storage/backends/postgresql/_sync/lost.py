@@ -3,10 +3,14 @@
 
 A transaction is asked for by its number (``pg_xact_status``). One that is still open, because the server has not
 noticed or never got the COMMIT, is ended first: its session is the one that holds its number, so no other is hit.
+
+A server that crashes gives numbers again that had not reached its disk, and then "committed" is said of somebody else's
+transaction. A crash also resets the statistics, so the time of that says whether a number can be trusted.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from time import monotonic
 from typing import Any, Final
@@ -21,14 +25,19 @@ from ..waiting import Waiting
 from .pool import Pool
 from .statements import fetch
 
-__all__ = ["are_same", "notes_of", "number_of", "outcome_of", "settle", "unknown_write"]
+__all__ = ["NUMBER", "are_same", "notes_of", "number_of", "outcome_of", "settle", "unknown_write"]
 
 _ASK_AGAIN: Final = 0.1
 _PATIENCE: Final = 0.5
 """Seconds after which a transaction that goes on without us is ended."""
 _TOKEN: Final = f"{BACKEND}:"
 
-_STATUS: Final = "SELECT pg_xact_status($1::xid8)"
+NUMBER: Final = "pg_current_xact_id()::text || '@' || extract(epoch FROM now())::text"
+"""What names the present transaction: its number, and when it began by the server's clock."""
+_STATUS: Final = """
+SELECT pg_xact_status($1::xid8),
+       coalesce((SELECT stats_reset FROM pg_stat_wal) < to_timestamp($2::float8), false)
+"""
 _END: Final = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_xid = $1::xid8::xid"
 
 
@@ -56,19 +65,20 @@ def settle(pool: Pool, number: str, error: psycopg.Error) -> None:
 
 def outcome_of(pool: Pool, number: str) -> bool | None:
     """Whether the transaction of this number was committed; None where it cannot be found out."""
+    xid, _, since = number.partition("@")
     began = monotonic()
     while monotonic() - began < pool.timeout:
         try:
             link = pool.ready() or pool.take()
             try:
-                status = fetch(link, _STATUS, (number,))[0][0]
-                if status == "in progress" and monotonic() - began > _PATIENCE:
-                    fetch(link, _END, (number,))
+                status, trusted = fetch(link, _STATUS, (xid, since))[0]
+                if status == "in progress" and trusted and monotonic() - began > _PATIENCE:
+                    fetch(link, _END, (xid,))
             finally:
                 if not pool.keep(link):
                     pool.give_back(link)
-        except (psycopg.DataError, psycopg.NotSupportedError):
-            return None  # it is none of this server's
+        except psycopg.errors.InvalidParameterValue:
+            return False  # it is still to come: the server has crashed, and forgotten it
         except psycopg.Error:
             pass
         except UnavailableError:
@@ -76,6 +86,8 @@ def outcome_of(pool: Pool, number: str) -> bool | None:
         else:
             if status is None:
                 return None  # too long ago
+            if status != "aborted" and not trusted:
+                return None  # perhaps somebody else's, who has the number now
             if status != "in progress":
                 return bool(status == "committed")
         Waiting.sleep(_ASK_AGAIN)
@@ -85,7 +97,7 @@ def outcome_of(pool: Pool, number: str) -> bool | None:
 def number_of(token: str) -> str:
     """The number of the transaction that a token names."""
     number = token.removeprefix(_TOKEN)
-    if number == token or not number.isascii() or not number.isdecimal():
+    if number == token or not re.fullmatch(r"[0-9]{1,20}@[0-9]{1,12}(\.[0-9]{1,6})?", number):
         raise InvalidQueryError("this is no token of a CommitUnknown of PostgreSQL", backend=BACKEND)
     return number
 

@@ -14,7 +14,7 @@ from ....errors import StorageError, TransactionError
 from ..errors import BACKEND, is_lost
 from ..waiting import Waiting
 from .connection import Link
-from .lost import settle
+from .lost import NUMBER, settle
 from .pool import Pool
 
 __all__ = ["PostgreSQLSession", "begin_statement"]
@@ -28,7 +28,7 @@ def begin_statement(options: TransactionOptions) -> str:
     PostgreSQL takes the snapshot with the first query. Of a transaction that may write, that query asks for the number
     by which its fate can be asked should the answer to COMMIT be lost.
     """
-    reads = "1" if options.read_only else "pg_current_xact_id()::text"
+    reads = "1" if options.read_only else NUMBER
     return (
         f"BEGIN ISOLATION LEVEL {_LEVELS[options.isolation]}{' READ ONLY' if options.read_only else ''}; "
         f"SELECT {reads}"
