@@ -307,7 +307,9 @@ class Writer:
                 return self.together(None, lambda own: self._rewrite(plan, identity, renew, own))
             if session is not None and session.has_marks:
                 session.remember(plan.collection, {identity: held})
-            wanted = {**plan.guard(new), **(plan.texts.unchanged(held) if plan.texts is not None else {})}
+            wanted = plan.guard(new)
+            if session is None and plan.texts is not None:  # in a transaction nobody else can have written it
+                wanted = {**wanted, **plan.texts.unchanged(held)}
             try:
                 change = self._change(plan, new, kept, held)
                 done = self._update(plan, wanted, change, _given(session))
