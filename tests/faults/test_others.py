@@ -312,3 +312,21 @@ def test_a_damaged_file(tmp_path):
             continue
         found += not damage
     assert found == 20
+
+
+def test_a_number_that_a_crash_has_freed(postgresql):
+    """PostgreSQL may give it to another transaction: its fate is no answer any more, and one to come is none."""
+    import psycopg
+
+    with psycopg.connect(postgresql.server.url, autocommit=True) as connection:
+        row = connection.execute(
+            "SELECT pg_current_xact_id()::text, extract(epoch FROM now())::text"
+        ).fetchone()
+    number, since = row
+    with Storage.open(postgresql.server.url) as storage:
+        assert storage.commit_outcome(f"postgresql:{number}@{since}") is True
+        assert storage.commit_outcome(f"postgresql:{int(number) + 1_000_000}@{since}") is False
+    postgresql.server.kill()
+    postgresql.server.start()
+    with Storage.open(postgresql.server.url) as storage:
+        assert storage.commit_outcome(f"postgresql:{number}@{since}") is None
