@@ -28,7 +28,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-v
 	$(ARGS)
 
 .PHONY: help setup server-programs servers test lint format types contracts twins check-twins unit unit-others coverage quick docs \
-	demo fuzz mutate bench lock clean distclean
+	demo fuzz faults mutate bench lock clean distclean
 
 help: ## List the commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name text; do \
@@ -57,6 +57,9 @@ demo: $(READY) ## Import, list, filter, page and search a real folder (CORPUS=..
 
 fuzz: server-programs ## Compare every engine with the reference on random programs (ARGS=--help)
 	@$(BIN)/python tools/fuzz.py $(ARGS)
+
+faults: server-programs ## Kill clients and servers, cut connections and power, and count what is lost (ARGS=--help)
+	@$(BIN)/python tools/faults.py $(ARGS)
 
 mutate: $(READY) ## Break the package on purpose, change by change, and see the tests fail (ARGS=--help)
 	@$(BIN)/python tools/mutate.py $(ARGS)
@@ -103,7 +106,8 @@ coverage: server-programs ## The same with branch coverage, which takes twice as
 # in the library and its clients, not in the servers: the kit runs on the engines that are part of the process, the fuzzer
 # on all of them, and the plans, faults and programs of the servers were looked at on the main Python.
 ENGINES := memory:// sqlite:///{tmp}/kit.db
-ELSEWHERE := tests/backends/postgresql tests/backends/mongodb tests/servers tests/unit/bench tests/contract/test_cost.py
+ELSEWHERE := tests/backends/postgresql tests/backends/mongodb tests/faults tests/servers tests/unit/bench \
+	tests/contract/test_cost.py
 unit-%: .venv-%/.ready server-programs
 	@HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci-other} .venv-$*/bin/python $(PYTEST) -m "not slow" \
 		$(foreach engine,$(ENGINES),--storage-url='$(engine)') $(foreach path,$(ELSEWHERE),--ignore=$(path))
