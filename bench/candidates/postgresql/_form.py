@@ -21,7 +21,7 @@ POOL: Final = 10
 _TEXT: Final = 'text COLLATE "C"'
 ITEM_TABLES: Final = (
     f"""CREATE TABLE "items" (
-        id {_TEXT} NOT NULL CONSTRAINT "items$id" PRIMARY KEY, title {_TEXT}, status {_TEXT}, owner {_TEXT},
+        id {_TEXT} NOT NULL CONSTRAINT "items$$id" PRIMARY KEY, title {_TEXT}, status {_TEXT}, owner {_TEXT},
         size bigint, score double precision, active boolean, created_at {_TEXT}, updated_at {_TEXT},
         data jsonb NOT NULL DEFAULT '{{}}')""",
     'CREATE INDEX "items$ix_status" ON items (status NULLS FIRST, id)',

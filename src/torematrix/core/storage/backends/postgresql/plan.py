@@ -43,7 +43,7 @@ def column_definition(field: Field) -> str:
 
 def primary_key(collection: str) -> str:
     """The name of the index that the id is unique by."""
-    return cut_name(f"{collection}$id")
+    return cut_name(f"{collection}$$id")  # no index has a $ in its name
 
 
 def index_name(collection: str, spec: IndexSpec, *, second: bool = False) -> str:

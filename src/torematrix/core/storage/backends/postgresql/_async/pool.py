@@ -11,6 +11,7 @@ database) is an error at once.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import weakref
@@ -31,6 +32,9 @@ from ..waiting import AsyncWaiting
 from .connection import AsyncLink
 
 __all__ = ["AsyncPool"]
+
+# What its pool meets comes to callers as errors: without logging set up it need not be on the terminal as well.
+logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
 
 _FORKED: Final = "in the process that was forked"
 _pools: Final[weakref.WeakSet[AsyncPool]] = weakref.WeakSet()

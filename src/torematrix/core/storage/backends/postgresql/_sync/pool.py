@@ -12,6 +12,7 @@ database) is an error at once.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import weakref
@@ -32,6 +33,9 @@ from ..waiting import Waiting
 from .connection import Link
 
 __all__ = ["Pool"]
+
+# What its pool meets comes to callers as errors: without logging set up it need not be on the terminal as well.
+logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
 
 _FORKED: Final = "in the process that was forked"
 _pools: Final[weakref.WeakSet[Pool]] = weakref.WeakSet()

@@ -8,6 +8,7 @@ import pytest
 
 from torematrix.core.storage import (
     ConfigurationError,
+    DuplicateError,
     Index,
     InvalidEntityError,
     InvalidQueryError,
@@ -38,6 +39,18 @@ async def test_declared_paths_are_checked(kit: AsyncKit) -> None:
     for paths in (["nothing"], ["count"], ["tags"], ["name", "name"]):
         with pytest.raises(ConfigurationError):
             kit.storage.repository(Ordinary, kit.name(), searchable=paths)
+
+
+async def test_indexes_named_as_an_engine_names_its_own(kit: AsyncKit) -> None:
+    """An index may have any name, whatever the library or the engine calls what belongs to the collection."""
+    names = ("id", "seq", "data", "words", "texts", "primary")
+    repository = await kit.documents(
+        indexes=[Index(f"a{number}", int, name=name) for number, name in enumerate(names)], searchable=["title"]
+    )
+    await kit.store(repository, [{"id": "1", "a0": 1, "title": "one"}, {"id": "2", "a0": 2, "title": "two"}])
+    assert [entity["id"] for entity in await repository.list(sort_by="a0")] == ["1", "2"]
+    with pytest.raises(DuplicateError):
+        await repository.create({"id": "1"})
 
 
 async def test_a_typed_path_takes_its_type(kit: AsyncKit) -> None:

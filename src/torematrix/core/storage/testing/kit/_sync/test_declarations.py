@@ -9,6 +9,7 @@ import pytest
 
 from torematrix.core.storage import (
     ConfigurationError,
+    DuplicateError,
     Index,
     InvalidEntityError,
     InvalidQueryError,
@@ -39,6 +40,19 @@ def test_declared_paths_are_checked(kit: Kit) -> None:
     for paths in (["nothing"], ["count"], ["tags"], ["name", "name"]):
         with pytest.raises(ConfigurationError):
             kit.storage.repository(Ordinary, kit.name(), searchable=paths)
+
+
+def test_indexes_named_as_an_engine_names_its_own(kit: Kit) -> None:
+    """An index may have any name, whatever the library or the engine calls what belongs to the collection."""
+    names = ("id", "seq", "data", "words", "texts", "primary")
+    repository = kit.documents(
+        indexes=[Index(f"a{number}", int, name=name) for number, name in enumerate(names)],
+        searchable=["title"],
+    )
+    kit.store(repository, [{"id": "1", "a0": 1, "title": "one"}, {"id": "2", "a0": 2, "title": "two"}])
+    assert [entity["id"] for entity in repository.list(sort_by="a0")] == ["1", "2"]
+    with pytest.raises(DuplicateError):
+        repository.create({"id": "1"})
 
 
 def test_a_typed_path_takes_its_type(kit: Kit) -> None:
