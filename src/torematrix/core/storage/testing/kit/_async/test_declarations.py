@@ -45,7 +45,8 @@ async def test_indexes_named_as_an_engine_names_its_own(kit: AsyncKit) -> None:
     """An index may have any name, whatever the library or the engine calls what belongs to the collection."""
     names = ("id", "seq", "data", "words", "texts", "primary")
     repository = await kit.documents(
-        indexes=[Index(f"a{number}", int, name=name) for number, name in enumerate(names)], searchable=["title"]
+        indexes=[Index(f"a{number}", int, name=name) for number, name in enumerate(names)],
+        searchable=["title"],
     )
     await kit.store(repository, [{"id": "1", "a0": 1, "title": "one"}, {"id": "2", "a0": 2, "title": "two"}])
     assert [entity["id"] for entity in await repository.list(sort_by="a0")] == ["1", "2"]
