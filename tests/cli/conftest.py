@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -69,7 +70,12 @@ def process(url: str) -> Callable[..., subprocess.Popen[bytes]]:
     def start(*arguments: object, **options: Any) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "torematrix.core.storage.cli", *map(str, arguments)]
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-        return subprocess.Popen(command, env=environment, **streams)
+        # Where the tests run in the background Ctrl-C is ignored, and what they start would ignore it too.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return subprocess.Popen(command, env=environment, **streams)
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     return start
 

@@ -31,7 +31,7 @@ __all__ = ["Writer"]
 R = TypeVar("R")
 
 _BACKEND: Final = "mongodb"
-_TOGETHER: Final = 500
+_TOGETHER: Final = 10_000
 """So many documents are sent at once."""
 _MESSAGE: Final = 16_000_000
 """So many bytes of documents are sent at once: PyMongo takes no command much larger, though the server would."""
