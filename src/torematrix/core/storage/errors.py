@@ -170,6 +170,15 @@ class CommitUnknown(TransactionError, UnavailableError):  # noqa: N818 - it repo
         super().__init__(message, **where)
         self.token = token
 
+    @classmethod
+    def of_write(cls, **where: Unpack[Where]) -> CommitUnknown:
+        """The error for a single write, which has no name to ask for it by."""
+        return cls(
+            "the connection was lost during the write, and whether it happened could not be found out: read the entity "
+            "again before doing it again",
+            **where,
+        )
+
 
 class PermissionDeniedError(StorageError):
     """The engine or the file system does not allow it."""

@@ -36,14 +36,14 @@ class PatchCheck:
     """Refuses, with InvalidEntityError, what a patch has made of a row: its values may not fit beside the others."""
 
     def __init__(self, schema: Schema, *, json_documents: bool) -> None:
-        self._check_entries = EntryCheck(schema)
+        self.check_entries = EntryCheck(schema)
         self._check_size = SizeCheck(
             schema, json_documents=json_documents, check_large=stored_size_check(schema)
         )
 
     def __call__(self, row: Row, operation: Patch) -> None:
         """Look at the entries of indexes, and at the size where the patch sets much."""
-        self._check_entries(row)
+        self.check_entries(row)
         given = {field.key: value for field, value in operation.changes}
         if bson_size({**operation.extras, **given}) > _NOT_SMALL:
             self._check_size(row)
@@ -66,8 +66,8 @@ class RowRules:
         self.created_at = self.at[schema.created.name] if schema.created is not None else None
         self.revision_at = self.at[schema.revision.name] if schema.revision is not None else None
         self.document_keys = frozenset(field.key for field in schema.documents)
-        self.check_entries = EntryCheck(schema)
         self._check_patched = PatchCheck(schema, json_documents=json_documents)
+        self.check_entries = self._check_patched.check_entries
         self._places = range(len(schema.columns) + schema.has_document)
         self._keeps_unknown = schema.has_document and not schema.extras
         self._with_unknown = self._text_with_unknown if json_documents else self._dict_with_unknown

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
 from bson.min_key import MinKey
 
@@ -14,6 +15,8 @@ from .plan import CollectionPlan
 __all__ = ["count_command", "count_pipeline", "find_command", "page_command", "scan_command"]
 
 Command = dict[str, Any]
+
+_ALL: Final[Command] = {ID: {"$gte": MinKey()}}
 
 
 def find_command(operation: Find, plan: CollectionPlan, compiler: Compiler) -> Command:
@@ -29,20 +32,16 @@ def page_command(operation: Find, plan: CollectionPlan, compiler: Compiler) -> C
     matching = compiler.filter(operation.condition)
     sort = plan.sort(operation.sort)
     if sort is None:
-        command = _sorted_by_expressions(operation, plan, compiler, operation.limit, operation.offset)
-        stages: list[Command] = command["pipeline"]
+        stages = _sorted_by_expressions(
+            operation, plan, compiler, matching, operation.limit, operation.offset
+        )
     else:
         stages = [{"$match": matching}] if matching else []
         stages.append({"$sort": sort})
-        if operation.offset:
-            stages.append({"$skip": operation.offset})
-        if operation.limit is not None:
-            stages.append({"$limit": operation.limit})
-        if plan.projection:
-            stages.append({"$unset": [*plan.projection]})
-    counted = [{"$match": matching or {ID: {"$gte": MinKey()}}}, {"$count": "n"}]
+        stages += _cut(operation.limit, operation.offset, plan.projection)
+    counted = [{"$match": matching or _ALL}, {"$count": "n"}]
     stages.append({"$unionWith": {"coll": plan.collection, "pipeline": counted}})
-    return {"aggregate": plan.collection, "pipeline": stages, "allowDiskUse": True}
+    return _aggregate(plan, stages)
 
 
 def scan_command(operation: Scan, plan: CollectionPlan, compiler: Compiler) -> Command:
@@ -61,7 +60,8 @@ def _documents(
     matching = compiler.filter(operation.condition)
     sort = plan.sort(operation.sort)
     if sort is None:
-        return _sorted_by_expressions(operation, plan, compiler, limit, offset)
+        stages = _sorted_by_expressions(operation, plan, compiler, matching, limit, offset)
+        return _aggregate(plan, stages)
     command: Command = {"find": plan.collection, "filter": matching, "sort": sort}
     if plan.projection:
         command["projection"] = plan.projection
@@ -73,10 +73,32 @@ def _documents(
     return command
 
 
+def _aggregate(plan: CollectionPlan, stages: list[Command]) -> Command:
+    return {"aggregate": plan.collection, "pipeline": stages, "allowDiskUse": True}
+
+
+def _cut(limit: int | None, offset: int, without: Iterable[str]) -> list[Command]:
+    """The stages that take a part of sorted documents, and leave these keys out of it."""
+    stages: list[Command] = []
+    if offset:
+        stages.append({"$skip": offset})
+    if limit is not None:
+        stages.append({"$limit": limit})
+    keys = [*without]
+    if keys:
+        stages.append({"$unset": keys})
+    return stages
+
+
 def _sorted_by_expressions(
-    operation: Find | Scan, plan: CollectionPlan, compiler: Compiler, limit: int | None, offset: int
-) -> Command:
-    """The same where a key has to be computed: the key of an exact number inside a document, for instance."""
+    operation: Find | Scan,
+    plan: CollectionPlan,
+    compiler: Compiler,
+    matching: Command,
+    limit: int | None,
+    offset: int,
+) -> list[Command]:
+    """The stages where a key has to be computed: the key of an exact number inside a document, for instance."""
     computed: dict[str, Any] = {}
     sort: dict[str, int] = {}
     for at, key in enumerate(operation.sort):
@@ -85,29 +107,24 @@ def _sorted_by_expressions(
             path = f"%s{at}"
             computed[path] = compiler.sort_value(key.target)
         sort[path] = -1 if key.descending else 1
-    stages: list[Command] = [
-        {"$match": compiler.filter(operation.condition)},
+    return [
+        {"$match": matching},
         {"$set": computed},
         {"$sort": sort},
+        *_cut(limit, offset, (*computed, *plan.projection)),
     ]
-    if offset:
-        stages.append({"$skip": offset})
-    if limit is not None:
-        stages.append({"$limit": limit})
-    stages.append({"$unset": [*computed, *plan.projection]})
-    return {"aggregate": plan.collection, "pipeline": stages, "allowDiskUse": True}
 
 
 def count_command(operation: Count, plan: CollectionPlan, compiler: Compiler) -> Command:
     """How many documents there are; outside transactions, where alone MongoDB allows it."""
     # Without a query the server answers from its statistics, which may be wrong after a crash.
-    matching = compiler.filter(operation.condition) or {ID: {"$gte": MinKey()}}
+    matching = compiler.filter(operation.condition) or _ALL
     return {"count": plan.collection, "query": matching}
 
 
 def count_pipeline(operation: Count, plan: CollectionPlan, compiler: Compiler) -> Command:
     """The same within a transaction or a snapshot."""
-    matching = compiler.filter(operation.condition) or {ID: {"$gte": MinKey()}}
+    matching = compiler.filter(operation.condition) or _ALL
     return {
         "aggregate": plan.collection,
         "pipeline": [{"$match": matching}, {"$count": "n"}],

@@ -188,15 +188,21 @@ def _kind(field: Field) -> Kind | None:
     return None if field.scalar is None else field.scalar.kind
 
 
+def _conversion(field: Field) -> Callable[[Canonical], str] | None:
+    """What makes the text that PostgreSQL reads of a column's value; None where it is that text already."""
+    kind = _kind(field)
+    if kind is Kind.BYTES:
+        return "\\x{}".format
+    if kind is Kind.BOOL:
+        return _bool_text
+    return None if kind in _TEXT_KINDS else repr
+
+
 def _conversions(columns: Iterable[Field]) -> Iterable[tuple[int, Callable[[Canonical], str]]]:
     for at, field in enumerate(columns):
-        kind = _kind(field)
-        if kind is Kind.BYTES:
-            yield at, "\\x{}".format
-        elif kind is Kind.BOOL:
-            yield at, _bool_text
-        elif kind not in _TEXT_KINDS:
-            yield at, repr
+        convert = _conversion(field)
+        if convert is not None:
+            yield at, convert
 
 
 def _bool_text(value: Canonical) -> str:
@@ -205,10 +211,9 @@ def _bool_text(value: Canonical) -> str:
 
 def _array_text(field: Field) -> Callable[[Iterable[Any]], str]:
     """What makes the text of an array of a column's values; column by column is quicker than row by row."""
-    kind = _kind(field)
-    if kind in _TEXT_KINDS:
+    convert = _conversion(field)
+    if convert is None:
         return array_text
-    if kind is Kind.BYTES:
-        return lambda values: array_text([None if value is None else f"\\x{value}" for value in values])
-    plain = _bool_text if kind is Kind.BOOL else repr
-    return lambda values: f"{{{','.join(['NULL' if value is None else plain(value) for value in values])}}}"
+    if _kind(field) is Kind.BYTES:
+        return lambda values: array_text([None if value is None else convert(value) for value in values])
+    return lambda values: f"{{{','.join(['NULL' if value is None else convert(value) for value in values])}}}"

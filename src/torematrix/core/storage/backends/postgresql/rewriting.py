@@ -78,19 +78,9 @@ def as_stored(plan: TablePlan, given: Row, created: Any, document: Any) -> Row:
 
 def all_as_stored(plan: TablePlan, given: Sequence[Row], returned: Mapping[str, Row]) -> list[Row]:
     """The same for many, from what came back by id: (id, created_at, document)."""
-    at = plan.rules.created_at
-    if at is None and not plan.keeps_unknown:
+    if plan.rules.created_at is None and not plan.keeps_unknown:
         return list(given)
-    rows: list[Row] = []
-    for row in given:
-        values = list(row)
-        _, created, document = returned[row[0]]
-        if at is not None:
-            values[at] = created
-        if document is not None:
-            values[-1] = document
-        rows.append(tuple(values))
-    return rows
+    return [as_stored(plan, row, *returned[row[0]][1:]) for row in given]
 
 
 def _placeholders(plan: TablePlan, first: int = 1, without: int | None = None) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -153,10 +153,7 @@ def kill_servers(
                     tell(1)
                 time.sleep(random.uniform(0.1, 0.5))
             finally:
-                for client in clients:
-                    client.kill()
-                for client in clients:
-                    client.join()
+                _kill(clients)
             engine.rest()
             verdict = stage.check()
             tally.judge(verdict)
@@ -199,11 +196,16 @@ def _let_them_die(clients: list[Client], random: Random) -> int:
             client.wait_until_it_writes()
         time.sleep(random.uniform(0.0, 0.4))
     finally:
-        for client in clients:
-            client.kill()
-        for client in clients:
-            client.join()
+        _kill(clients)
     return sum(_is_amid(read_ledger([Path(client.order.ledger)])) for client in clients)
+
+
+def _kill(clients: Iterable[Client]) -> None:
+    """Kill all of them, and see them gone."""
+    for client in clients:
+        client.kill()
+    for client in clients:
+        client.join()
 
 
 def _is_amid(entries: list[Entry]) -> bool:

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
 
+from typing_extensions import override
+
 from .docker import DockerMongoDB
 from .errors import ServerError
 from .finding import Address, Machine, find_mongodb
 from .home import Home
 from .process import HOST, ServerProcess, free_port, listens, wait_until
 from .programs import USER, InstalledMongoDB
+from .running import Running
 
 if TYPE_CHECKING:
     import pymongo
@@ -22,7 +25,7 @@ __all__ = ["MongoDBServer", "check_deployment", "drop_database"]
 _STARTING: Final = 120.0
 
 
-class MongoDBServer:
+class MongoDBServer(Running):
     """A MongoDB of one's own, to be stopped, restarted and killed at will.
 
         with MongoDBServer(parameters={"enableTestCommands": "1"}) as server:
@@ -113,6 +116,7 @@ class MongoDBServer:
         """Whether it runs."""
         return self._process.running
 
+    @override
     def start(self) -> Self:
         """Start it, and wait until it answers and takes writes."""
         keyed = self._set is not None and self._password is not None
@@ -164,6 +168,7 @@ class MongoDBServer:
         self.stop()
         self.start()
 
+    @override
     def close(self) -> None:
         """End it and remove its data. A server in a shared home ends with that."""
         if self._given_home is None:
@@ -189,16 +194,6 @@ class MongoDBServer:
             **account,
         )
         return client
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.close()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _own_program() -> InstalledMongoDB | DockerMongoDB:

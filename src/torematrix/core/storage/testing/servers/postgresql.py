@@ -9,12 +9,15 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
 
+from typing_extensions import override
+
 from .docker import DockerPostgreSQL
 from .errors import ServerError
 from .finding import Address, Machine, find_postgresql
 from .home import Home
 from .process import HOST, ServerProcess, free_port, wait_until
 from .programs import USER, InstalledPostgreSQL
+from .running import Running
 from .urls import with_database, without_password
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ _AGAIN: Final = 10.0
 """Seconds during which a server that was killed is started again, while its last processes go away."""
 
 
-class PostgreSQLServer:
+class PostgreSQLServer(Running):
     """A PostgreSQL of one's own, to be stopped, restarted and killed at will. Its superuser is ``torematrix``.
 
         with PostgreSQLServer(password="...", settings={"statement_timeout": "1000"}) as server:
@@ -117,6 +120,7 @@ class PostgreSQLServer:
         """Whether it runs."""
         return self._process.running
 
+    @override
     def start(self) -> Self:
         """Start it, and wait until it answers."""
         if not self._prepared:
@@ -150,6 +154,7 @@ class PostgreSQLServer:
         self.stop()
         self.start()
 
+    @override
     def close(self) -> None:
         """End it and remove its data. A server in a shared home ends with that."""
         if self._given_home is None:
@@ -166,16 +171,6 @@ class PostgreSQLServer:
         except _psycopg().OperationalError:
             return False
         return True
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.close()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _own_program() -> InstalledPostgreSQL | DockerPostgreSQL:

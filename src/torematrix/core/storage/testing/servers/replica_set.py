@@ -8,10 +8,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from typing_extensions import override
+
 from .errors import ServerError
 from .home import Home
 from .mongodb import MongoDBServer
 from .process import HOST
+from .running import Running
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
@@ -22,7 +25,7 @@ _ELECTING: Final = 60.0
 _NAME: Final = "rs0"
 
 
-class MongoDBReplicaSet:
+class MongoDBReplicaSet(Running):
     """A replica set of one's own.
 
         with MongoDBReplicaSet() as replica_set:
@@ -54,6 +57,7 @@ class MongoDBReplicaSet:
         hosts = ",".join(f"{HOST}:{member.port}" for member in self.members)
         return f"mongodb://{hosts}/{database}?replicaSet={_NAME}"
 
+    @override
     def start(self) -> Self:
         """Start every member, and wait until one of them is the primary."""
         with ThreadPoolExecutor(self._count) as pool:
@@ -92,21 +96,12 @@ class MongoDBReplicaSet:
             client.admin.command({"replSetStepDown": 2, "secondaryCatchUpPeriodSecs": 1, "force": True})
         return old
 
+    @override
     def close(self) -> None:
         """End it and remove its data."""
         self._home.close()
         for member in self.members:
             member.let_go()
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.close()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _is_primary(member: MongoDBServer) -> bool:

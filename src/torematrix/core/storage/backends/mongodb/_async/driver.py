@@ -166,9 +166,7 @@ class AsyncMongoDriver(AsyncDriver):
             if own is not None:
                 own.broken = error
             elif type(operation) in _WRITES and may_have_happened(error):
-                raise CommitUnknown(
-                    "the connection was lost during the write, and whether it happened could not be found out: read "
-                    "the entity again before doing it again",
+                raise CommitUnknown.of_write(
                     backend=self.backend,
                     operation=type(operation).__name__.lower(),
                     collection=operation.collection.name,

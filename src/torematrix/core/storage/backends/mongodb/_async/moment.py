@@ -6,16 +6,14 @@ server has no such moments: there each command reads when it comes.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from ..documents import Document
-from .server import AsyncServer
+from .server import EVERYTHING, AsyncServer
 
 __all__ = ["AsyncMoment"]
 
 Command = dict[str, Any]
-
-_EVERYTHING: Final = 2**31 - 1
 
 
 class AsyncMoment:
@@ -35,7 +33,7 @@ class AsyncMoment:
 
     async def few(self, command: Command) -> list[Document]:
         """Documents that fit into one reply."""
-        command = {**command, "cursor": {"batchSize": _EVERYTHING}}
+        command = {**command, "cursor": {"batchSize": EVERYTHING}}
         if self._concern is not None:
             command["readConcern"] = self._concern
         cursor = (await self._server.read(command, self._session))["cursor"]

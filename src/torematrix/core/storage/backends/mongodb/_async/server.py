@@ -34,7 +34,7 @@ from ..options import (
     write_concern,
 )
 
-__all__ = ["AsyncServer"]
+__all__ = ["EVERYTHING", "AsyncServer"]
 
 R = TypeVar("R")
 Reply = dict[str, Any]
@@ -45,7 +45,7 @@ _TOO_OLD: Final = 225
 _ATTEMPTS: Final = 8
 """So often a reading begins again whose snapshot is from before an index was made: the next one will not be."""
 
-_EVERYTHING: Final = 2**31 - 1
+EVERYTHING: Final = 2**31 - 1
 """A first batch of any size: the server ends it at 16 MB."""
 
 
@@ -231,13 +231,13 @@ class AsyncServer:
     async def documents(self, command: Reply, session: Any = None) -> list[Reply]:
         """Every document that a command with a cursor gives."""
         if "find" in command:
-            command.setdefault("batchSize", _EVERYTHING)
+            command.setdefault("batchSize", EVERYTHING)
         else:
-            command.setdefault("cursor", {"batchSize": _EVERYTHING})
+            command.setdefault("cursor", {"batchSize": EVERYTHING})
         found: list[Reply] = []
         own = self.session() if session is None else None
         try:
-            async for batch in self.batches(command, session or own, _EVERYTHING):
+            async for batch in self.batches(command, session or own, EVERYTHING):
                 found = [*found, *batch] if found else batch
         finally:
             if own is not None:

@@ -7,16 +7,14 @@ server has no such moments: there each command reads when it comes.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from ..documents import Document
-from .server import Server
+from .server import EVERYTHING, Server
 
 __all__ = ["Moment"]
 
 Command = dict[str, Any]
-
-_EVERYTHING: Final = 2**31 - 1
 
 
 class Moment:
@@ -36,7 +34,7 @@ class Moment:
 
     def few(self, command: Command) -> list[Document]:
         """Documents that fit into one reply."""
-        command = {**command, "cursor": {"batchSize": _EVERYTHING}}
+        command = {**command, "cursor": {"batchSize": EVERYTHING}}
         if self._concern is not None:
             command["readConcern"] = self._concern
         cursor = self._server.read(command, self._session)["cursor"]

@@ -35,7 +35,7 @@ from ..options import (
     write_concern,
 )
 
-__all__ = ["Server"]
+__all__ = ["EVERYTHING", "Server"]
 
 R = TypeVar("R")
 Reply = dict[str, Any]
@@ -46,7 +46,7 @@ _TOO_OLD: Final = 225
 _ATTEMPTS: Final = 8
 """So often a reading begins again whose snapshot is from before an index was made: the next one will not be."""
 
-_EVERYTHING: Final = 2**31 - 1
+EVERYTHING: Final = 2**31 - 1
 """A first batch of any size: the server ends it at 16 MB."""
 
 
@@ -230,13 +230,13 @@ class Server:
     def documents(self, command: Reply, session: Any = None) -> list[Reply]:
         """Every document that a command with a cursor gives."""
         if "find" in command:
-            command.setdefault("batchSize", _EVERYTHING)
+            command.setdefault("batchSize", EVERYTHING)
         else:
-            command.setdefault("cursor", {"batchSize": _EVERYTHING})
+            command.setdefault("cursor", {"batchSize": EVERYTHING})
         found: list[Reply] = []
         own = self.session() if session is None else None
         try:
-            for batch in self.batches(command, session or own, _EVERYTHING):
+            for batch in self.batches(command, session or own, EVERYTHING):
                 found = [*found, *batch] if found else batch
         finally:
             if own is not None:

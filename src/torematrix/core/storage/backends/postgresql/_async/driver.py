@@ -14,7 +14,7 @@ from typing_extensions import override
 from ....capability import Capabilities, Feature
 from ....core._async.port import AsyncDriver, AsyncSession
 from ....core.options import Explanation, Isolation, Progress, TransactionOptions
-from ....errors import ConflictError, DuplicateError, StorageError
+from ....errors import CommitUnknown, ConflictError, DuplicateError, StorageError
 from ....model.codec import Row
 from ....query.operations import (
     Aggregate,
@@ -46,7 +46,7 @@ from ..waiting import AsyncWaiting
 from . import admin, ensure, search, writes
 from .connection import AsyncLink
 from .explain import explain
-from .lost import NUMBER, are_same, notes_of, number_of, outcome_of, settle, unknown_write
+from .lost import NUMBER, are_same, notes_of, number_of, outcome_of, settle
 from .pool import AsyncPool
 from .session import AsyncPostgreSQLSession, begin_statement
 from .statements import execute, fetch
@@ -132,7 +132,7 @@ class AsyncPostgreSQLDriver(AsyncDriver):
         stored says whose it is. Of the two attempts one at most comes through, even if the first arrives late.
         """
         name, collection = type(operation).__name__.lower(), operation.collection
-        unknown = unknown_write(name, collection.name)
+        unknown = CommitUnknown.of_write(backend=BACKEND, operation=name, collection=collection.name)
         guarded = isinstance(operation, Replace) and collection.plan.rules.revision_at is not None
         if not (guarded or isinstance(operation, Insert)):
             raise unknown from lost

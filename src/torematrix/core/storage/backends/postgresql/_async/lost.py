@@ -17,14 +17,14 @@ from typing import Any, Final
 import msgspec
 import psycopg
 
-from ....errors import CommitUnknown, InvalidQueryError, StorageError, UnavailableError
+from ....errors import CommitUnknown, InvalidQueryError, UnavailableError
 from ....model.codec import Row
 from ..errors import BACKEND, translate
 from ..waiting import AsyncWaiting
 from .pool import AsyncPool
 from .statements import fetch
 
-__all__ = ["NUMBER", "are_same", "notes_of", "number_of", "outcome_of", "settle", "unknown_write"]
+__all__ = ["NUMBER", "are_same", "notes_of", "number_of", "outcome_of", "settle"]
 
 _ASK_AGAIN: Final = 0.1
 _PATIENCE: Final = 0.5
@@ -99,17 +99,6 @@ def number_of(token: str) -> str:
     if number == token or not re.fullmatch(r"[0-9]{1,20}@[0-9]{1,12}(\.[0-9]{1,6})?", number):
         raise InvalidQueryError("this is no token of a CommitUnknown of PostgreSQL", backend=BACKEND)
     return number
-
-
-def unknown_write(operation: str, collection: str) -> StorageError:
-    """The error for a single write, which has no number to ask for."""
-    return CommitUnknown(
-        "the connection was lost during the write, and whether it happened could not be found out: read the entity "
-        "again before doing it again",
-        backend=BACKEND,
-        operation=operation,
-        collection=collection,
-    )
 
 
 def notes_of(error: BaseException) -> Sequence[str]:

@@ -15,7 +15,7 @@ from typing_extensions import override
 from ....capability import Capabilities, Feature
 from ....core._sync.port import Driver, Session
 from ....core.options import Explanation, Isolation, Progress, TransactionOptions
-from ....errors import ConflictError, DuplicateError, StorageError
+from ....errors import CommitUnknown, ConflictError, DuplicateError, StorageError
 from ....model.codec import Row
 from ....query.operations import (
     Aggregate,
@@ -47,7 +47,7 @@ from ..waiting import Waiting
 from . import admin, ensure, search, writes
 from .connection import Link
 from .explain import explain
-from .lost import NUMBER, are_same, notes_of, number_of, outcome_of, settle, unknown_write
+from .lost import NUMBER, are_same, notes_of, number_of, outcome_of, settle
 from .pool import Pool
 from .session import PostgreSQLSession, begin_statement
 from .statements import execute, fetch
@@ -133,7 +133,7 @@ class PostgreSQLDriver(Driver):
         stored says whose it is. Of the two attempts one at most comes through, even if the first arrives late.
         """
         name, collection = type(operation).__name__.lower(), operation.collection
-        unknown = unknown_write(name, collection.name)
+        unknown = CommitUnknown.of_write(backend=BACKEND, operation=name, collection=collection.name)
         guarded = isinstance(operation, Replace) and collection.plan.rules.revision_at is not None
         if not (guarded or isinstance(operation, Insert)):
             raise unknown from lost
