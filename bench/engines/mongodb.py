@@ -18,6 +18,10 @@ from .base import FLOOR, OURS, Peer
 Document = dict[str, Any]
 
 
+_CACHE: Final = 2.0
+"""Gigabytes: in half of one the documents of a bulk create, beside those of the other candidates, find no room."""
+
+
 class Engine:
     """MongoDB."""
 
@@ -40,7 +44,7 @@ class Engine:
     def start(self, folder: Path, url: str | None) -> None:
         if url is None:
             self._home = Home.make(folder)
-            url = MongoDBServer(self._home).start().url
+            url = MongoDBServer(self._home, cache=_CACHE).start().url
         self._url = url
         self._admin: pymongo.MongoClient[Document] = pymongo.MongoClient(url)
         if self._home is not None:

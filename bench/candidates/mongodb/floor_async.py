@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
 
 from entities import Article, Fields, Item
 from pymongo import AsyncMongoClient, WriteConcern
@@ -16,6 +15,8 @@ from torematrix.core.storage.query.text import tokens
 from . import _articles as text
 from . import _form as form
 from ._form import Document
+
+R = TypeVar("R")
 
 
 class Base:
@@ -34,14 +35,9 @@ class Base:
             command["writeConcern"] = form.WRITE
         return form.checked(await self._command(command, session=session))
 
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[AsyncClientSession]:
-        options = form.TRANSACTION
-        async with (
-            self._client.start_session(default_transaction_options=options) as session,
-            await session.start_transaction(),
-        ):
-            yield session
+    async def _together(self, work: Callable[[AsyncClientSession], Awaitable[R]]) -> R:
+        async with self._client.start_session(default_transaction_options=form.TRANSACTION) as session:
+            return await session.with_transaction(work)
 
 
 class Items(Base):
@@ -60,18 +56,23 @@ class Items(Base):
     async def create(self, item: Item) -> Item:
         moment, now = form.now()
         document = form.new_document(item, now)
-        await self._write(form.insert(document))
+        await self._collection.insert_one(document)
         return form.created(item, document, moment)
 
     async def update(self, item: Item) -> Item:
         moment, now = form.now()
-        found = (await self._write(form.replace(item, now)))["value"]
+        change = {"$set": form.changes(item, now)}
+        if item.created_at is not None:  # it was read before: then the quicker way is enough
+            same = {"_id": item.id, "created_at": form.text_of(item.created_at)}
+            if (await self._collection.update_one(same, change)).matched_count:
+                return form.updated(item, item.created_at, moment)
+        found = await self._collection.find_one_and_update({"_id": item.id}, change, projection=form.TIME)
         if found is None:
             raise KeyError(item.id)
-        return form.updated(item, found["created_at"], moment)
+        return form.updated(item, form.moment_of(found["created_at"]), moment)
 
     async def delete(self, entity_id: str) -> bool:
-        return (await self._write(form.delete(entity_id)))["n"] > 0  # type: ignore[no-any-return]
+        return (await self._collection.delete_one({"_id": entity_id})).deleted_count > 0
 
     async def delete_many(self, ids: list[str]) -> None:
         await self._write(form.delete_many(ids))
@@ -80,20 +81,23 @@ class Items(Base):
         new, edited = asked
         moment, now = form.now()
         document = form.new_document(new, now)
-        async with self._transaction() as session:
+
+        async def work(session: AsyncClientSession) -> Any:
             await self._write(form.insert(document), session)
             found = (await self._write(form.replace(edited, now), session))["value"]
             if found is None:
                 raise KeyError(edited.id)
             await self._write(form.delete(document["_id"]), session)
-        return form.updated(edited, found["created_at"], moment)
+            return found["created_at"]
+
+        return form.updated(edited, form.moment_of(await self._together(work)), moment)
 
     async def list(self, status: str) -> list[Item]:
         return [form.item_of(document) for document in form.batch(await self._command(form.listed(status)))]
 
     async def page(self, asked: tuple[str, int]) -> tuple[list[Item], int]:
-        found = form.batch(await self._command(form.page(*asked)))
-        return [form.item_of(document) for document in found], await self.count_indexed(asked[0])
+        *documents, last = form.batch(await self._command(form.page(*asked)))
+        return [form.item_of(document) for document in documents], last["n"]
 
     async def count_indexed(self, status: str) -> int:
         return (await self._command(form.count({"status": status})))["n"]  # type: ignore[no-any-return]
@@ -118,23 +122,24 @@ class Items(Base):
     async def bulk_create(self, items: list[Item]) -> list[Item]:
         moment, now = form.now()
         documents = [form.new_document(item, now) for item in items]
-        async with self._transaction() as session:
-            await self._collection.insert_many(documents, session=session)
+        await self._together(lambda session: self._collection.insert_many(documents, session=session))
         return [form.created(item, document, moment) for item, document in zip(items, documents, strict=True)]
 
     async def bulk_update(self, items: list[Item]) -> list[Item]:
         moment, now = form.now()
         command = form.replace_many(items, now)
-        async with self._transaction() as session:
+
+        async def work(session: AsyncClientSession) -> dict[str, str]:
             times = form.created_times([item.id for item in items])
-            created = {
-                document["_id"]: document["created_at"]
-                for document in form.batch(await self._command(times, session=session))
-            }
+            found = form.batch(await self._command(times, session=session))
+            created = {document["_id"]: document["created_at"] for document in found}
             if len(created) != len(items):
                 raise KeyError(next(item.id for item in items if item.id not in created))
             await self._write(command, session)
-        return [form.updated(item, created[item.id], moment) for item in items]
+            return created
+
+        created = await self._together(work)
+        return [form.updated(item, form.moment_of(created[str(item.id)]), moment) for item in items]
 
 
 class Articles(Base):
@@ -151,33 +156,43 @@ class Articles(Base):
     async def create(self, article: Article) -> Article:
         moment, now = form.now()
         document = text.new_document(article, now)
-        async with self._transaction() as session:
+
+        async def work(session: AsyncClientSession) -> None:
             await self._write({"insert": "articles", "documents": [document]}, session)
             await self._write(text.part(1, *document["%w"]["l"]), session)
+
+        await self._together(work)
         await self._tend()
         return text.created(article, document, moment)
 
     async def update(self, article: Article) -> Article:
         moment, now = form.now()
         words = text.words_of(article.title, article.body)
-        async with self._transaction() as session:
+
+        async def work(session: AsyncClientSession) -> Any:
             found = (await self._write(text.replace(article, now, words), session))["value"]
             if found is None:
                 raise KeyError(article.id)
             (old, former), (new, latter) = found["%w"]["l"], words["l"]
             if (old, former) != (new, latter):
                 await self._write(text.part(0, new - old, latter - former), session)
+            return found["created_at"]
+
+        created = await self._together(work)
         await self._tend()
-        return text.updated(article, found["created_at"], moment)
+        return text.updated(article, created, moment)
 
     async def bulk_create(self, articles: list[Article]) -> list[Article]:
         moment, now = form.now()
         documents = [text.new_document(article, now) for article in articles]
         lengths = [document["%w"]["l"] for document in documents]
-        async with self._transaction() as session:
+        sums = [sum(each[at] for each in lengths) for at in (0, 1)]
+
+        async def work(session: AsyncClientSession) -> None:
             await self._collection.insert_many(documents, session=session)
-            sums = (sum(each[at] for each in lengths) for at in (0, 1))
             await self._write(text.part(len(documents), *sums), session)
+
+        await self._together(work)
         await self._tend()
         return [
             text.created(article, document, moment)
@@ -185,11 +200,14 @@ class Articles(Base):
         ]
 
     async def delete_many(self, ids: list[str]) -> None:
-        async with self._transaction() as session:
+
+        async def work(session: AsyncClientSession) -> None:
             found = form.batch(await self._command(text.lengths_of(ids), session=session))
             sums = (-sum(each["%w"]["l"][at] for each in found) for at in (0, 1))
             await self._write(text.delete_many(ids), session)
             await self._write(text.part(-len(found), *sums), session)
+
+        await self._together(work)
         await self._tend()
 
     async def _tend(self) -> None:
@@ -197,9 +215,12 @@ class Articles(Base):
         if self._gathered < text.GATHERED:
             return
         self._gathered = 0
-        async with self._transaction() as session:
+
+        async def work(session: AsyncClientSession) -> None:
             for command in text.folded(form.batch(await self._command(text.parts(), session=session))):
                 await self._write(command, session)
+
+        await self._together(work)
 
     async def search(self, query: str) -> list[Article]:
         words = list(dict.fromkeys(tokens(query)))

@@ -1,15 +1,11 @@
-"""As the floor, but by PyMongo's helpers, whose single writes are retryable: what that promise costs."""
+"""As the floor, but reading by PyMongo's helpers too, which repeat a reading whose connection was lost."""
 
 from __future__ import annotations
-
-from typing import Final
 
 from entities import Item
 
 from . import _form as form
 from . import floor
-
-TIME: Final = {"created_at": 1}
 
 
 class Items(floor.Items):
@@ -18,23 +14,6 @@ class Items(floor.Items):
     def get(self, entity_id: str) -> Item | None:
         found = self._collection.find_one({"_id": entity_id})
         return None if found is None else form.item_of(found)
-
-    def create(self, item: Item) -> Item:
-        moment, now = form.now()
-        document = form.new_document(item, now)
-        self._collection.insert_one(document)
-        return form.created(item, document, moment)
-
-    def update(self, item: Item) -> Item:
-        moment, now = form.now()
-        change = {"$set": form.changes(item, now)}
-        found = self._collection.find_one_and_update({"_id": item.id}, change, projection=TIME)
-        if found is None:
-            raise KeyError(item.id)
-        return form.updated(item, found["created_at"], moment)
-
-    def delete(self, entity_id: str) -> bool:
-        return self._collection.delete_one({"_id": entity_id}).deleted_count > 0
 
     def list(self, status: str) -> list[Item]:
         found = self._collection.find({"status": status}, sort=[("size", 1), ("_id", 1)])

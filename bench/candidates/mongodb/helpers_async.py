@@ -8,7 +8,6 @@ from pymongo import AsyncMongoClient
 from . import _form as form
 from . import floor_async
 from ._form import Document
-from .helpers import TIME
 
 
 class Items(floor_async.Items):
@@ -17,23 +16,6 @@ class Items(floor_async.Items):
     async def get(self, entity_id: str) -> Item | None:
         found = await self._collection.find_one({"_id": entity_id})
         return None if found is None else form.item_of(found)
-
-    async def create(self, item: Item) -> Item:
-        moment, now = form.now()
-        document = form.new_document(item, now)
-        await self._collection.insert_one(document)
-        return form.created(item, document, moment)
-
-    async def update(self, item: Item) -> Item:
-        moment, now = form.now()
-        change = {"$set": form.changes(item, now)}
-        found = await self._collection.find_one_and_update({"_id": item.id}, change, projection=TIME)
-        if found is None:
-            raise KeyError(item.id)
-        return form.updated(item, found["created_at"], moment)
-
-    async def delete(self, entity_id: str) -> bool:
-        return (await self._collection.delete_one({"_id": entity_id})).deleted_count > 0
 
     async def list(self, status: str) -> list[Item]:
         found = self._collection.find({"status": status}, sort=[("size", 1), ("_id", 1)])

@@ -120,5 +120,5 @@ class DockerMongoDB:
             first,
             options,
             self.image,
-            ["--port", str(port), "--bind_ip_all", "--wiredTigerCacheSizeGB", "0.5", *arguments],
+            ["--port", str(port), "--bind_ip_all", *arguments],
         )

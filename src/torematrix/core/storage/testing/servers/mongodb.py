@@ -45,6 +45,7 @@ class MongoDBServer(Running):
         password: str | None = None,
         parameters: dict[str, str] | None = None,
         arguments: Sequence[str] = (),
+        cache: float = 0.5,
         program: InstalledMongoDB | DockerMongoDB | None = None,
         member: bool = False,
     ) -> None:
@@ -57,6 +58,7 @@ class MongoDBServer(Running):
             password: of the user ``torematrix``, who may do everything; with one, the server asks for it.
             parameters: server parameters, such as ``enableTestCommands``.
             arguments: further ones for the program.
+            cache: gigabytes of memory for its data; a transaction has to fit into a part of it.
             program: which MongoDB, instead of the one that is found.
             member: whether the set has other members too and is made by somebody else; ready is when it answers.
         """
@@ -70,7 +72,7 @@ class MongoDBServer(Running):
             "diagnosticDataCollectionEnabled": "false",  # Nobody will read it.
             **(parameters or {}),
         }
-        self._arguments = list(arguments)
+        self._arguments = ["--wiredTigerCacheSizeGB", str(cache), *arguments]
         self._member = member
         self._prepared = False
 

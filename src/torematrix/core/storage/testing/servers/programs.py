@@ -120,7 +120,7 @@ class InstalledMongoDB:
             key.write_text(secrets.token_hex(64), "ascii")
 
     def launch(self, folder: Path, port: int, arguments: Sequence[str], keyed: bool, first: bool) -> Launch:
-        """How it is started: with little memory, and without waiting for anybody when it ends."""
+        """How it is started: it ends without waiting for anybody."""
         command = [
             str(self.program),
             "--dbpath",
@@ -130,7 +130,7 @@ class InstalledMongoDB:
             "--bind_ip",
             HOST,
         ]
-        command += ["--wiredTigerCacheSizeGB", "0.5", *arguments]
+        command += arguments
         if keyed:
             command += ["--keyFile", str(folder / "key")]
         return Launch(command, stop=signal.SIGTERM, kill=signal.SIGKILL, end=signal.SIGKILL)
