@@ -6,18 +6,15 @@ Whoever wants to see it gives observers to a storage. Without any nothing is mea
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from typing import Any, Final
 
 import msgspec
 
-__all__ = ["Activity", "Observer", "Observers", "Watched", "activity_name"]
+__all__ = ["Activity", "Observer", "Observers", "Watched"]
 
 _LOGGER: Final = logging.getLogger("torematrix.storage")
-_WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 class Activity(msgspec.Struct, frozen=True):
@@ -114,9 +111,3 @@ def _told(tell: Callable[..., Any], *what: Any) -> Any:
     except Exception:
         _LOGGER.exception("an observer failed")
         return None
-
-
-@cache
-def activity_name(operation: type[Any]) -> str:
-    """The name of an operation's class as an activity: ``fetch_many`` of FetchMany."""
-    return _WORD.sub("_", operation.__name__).lower()

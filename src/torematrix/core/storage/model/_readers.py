@@ -23,8 +23,8 @@ from ._decoders import (
 from ._json import json_document
 from ._keys import unescape_key
 from ._scalars import Kind, scalar_decoder
-from ._source import Source
 from .schema import Field, Schema
+from .source import Source
 
 __all__ = ["compile_reader"]
 

@@ -19,9 +19,9 @@ from ._encoders import depth_encoder
 from ._free import FIELD_DEPTH, encode_extras, free_encoder, located, named
 from ._json import sorted_json, sorted_value
 from ._scalars import INT64_MAX, INT64_MIN, Kind, scalar_encoder
-from ._source import Source, attribute
 from ._times import naive_text, utc_text
 from .schema import Field, Schema
+from .source import Source, attribute
 
 __all__ = ["SMALL_BYTES", "compile_writer", "field_encoder"]
 

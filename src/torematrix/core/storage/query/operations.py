@@ -6,9 +6,10 @@ Every public method becomes one of these values, passes through the layers and r
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_args
 
 import msgspec
 
@@ -44,6 +45,7 @@ __all__ = [
     "SortKey",
     "Total",
     "Upsert",
+    "name_of",
 ]
 
 
@@ -251,3 +253,12 @@ Group: TypeAlias = tuple[tuple[CanonicalScalar | None, ...], tuple[Partial, ...]
 Operation: TypeAlias = (
     Fetch | FetchMany | Insert | Upsert | Replace | Patch | Remove | Find | Count | Search | Aggregate
 )
+
+
+_WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_NAMES: Final = {each: _WORD.sub("_", each.__name__).lower() for each in (*get_args(Operation), Scan)}
+
+
+def name_of(operation: Operation | Scan) -> str:
+    """The operation's name, as errors, plans and observers have it: ``fetch_many`` of FetchMany."""
+    return _NAMES[type(operation)]

@@ -41,6 +41,7 @@ from ...query.operations import (
     Search,
     SortKey,
     Upsert,
+    name_of,
 )
 from ...query.paths import Step
 from ...query.relevance import collect_statistics, matches, scorer
@@ -224,7 +225,7 @@ class MemoryDriver(Driver):
 
     @override
     def explain(self, operation: Operation | Scan, session: Session | None = None) -> Explanation:
-        name = type(operation).__name__.lower()
+        name = name_of(operation)
         return Explanation(
             self.backend, name, (), ("every entity is looked at",), uses_index=name.startswith("fetch")
         )

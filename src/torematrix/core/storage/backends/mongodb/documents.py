@@ -11,11 +11,15 @@ from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Any, TypeAlias
 
+from bson.int64 import Int64
+
 from ...model.codec import Row, sorted_value
-from ...model.kinds import Canonical, Kind, order_key
+from ...model.kinds import Canonical, Kind, family, order_key
 from ...model.schema import Schema
-from ...model.shapes import escape_key
+from ...model.shapes import ListOf, Nullable, Scalar, Shape, escape_key
+from ...model.source import Source
 from .names import ID, KEYS, OWN, key_name, stored_key, unstored_key
+from .options import READING, READING_ROWS, Reading
 from .places import Places
 
 __all__ = ["Document", "DocumentForm", "defaults_of", "readable"]
@@ -34,6 +38,8 @@ class DocumentForm:
     Attributes:
         keys: the stored keys of the columns, in the order of a row, ``_id`` first.
         row: the row of a document.
+        rows: the rows of documents.
+        reading: how PyMongo decodes the documents of which rows are made.
         document: the document of a row.
     """
 
@@ -56,6 +62,42 @@ class DocumentForm:
         self.row: Callable[[Document], Row] = self._columns
         if schema.has_document:
             self.row = self._row_with_extras if schema.extras else self._row
+        self.rows: Callable[[list[Document]], list[Row]] = lambda documents: list(map(self.row, documents))
+        self.reading: Reading = READING
+        if not self._ordered and not schema.extras:
+            self._generate(self.row)
+
+    def _generate(self, slow: Callable[[Document], Row]) -> None:
+        """Write out how documents are read that hold every key; the others go the slow way."""
+        schema = self._schema
+        source = Source(f"rows of {schema.entity_class.__qualname__}")
+        plain = all(_is_text(field.shape) for field in schema.documents)
+        if plain:
+            self.reading = READING_ROWS
+        parts: list[str] = []
+        for key, field in zip(self.keys, schema.columns, strict=True):
+            part = f"document[{source.bind('key', key)}]"
+            if plain and field.scalar is not None and field.scalar.kind in (Kind.INT, Kind.TIMEDELTA):
+                # Adding nothing makes a long a plain int.
+                part = f"v + 0 if (v := {part}) is not None else None"
+            parts.append(part)
+        if schema.has_document:
+            fields = [
+                f"{source.bind('field', key)}: document[{source.bind('key', stored)}]"
+                for key, stored in self._fields
+            ]
+            parts.append(f"{{{', '.join(fields)}}}")
+        row = f"({', '.join(parts)},)"
+        other = source.bind("slow", slow)
+        if plain:
+            other = source.bind("slow", lambda document: slow(_with_plain_ints(document)))
+        source.add(0, "def row(document):")
+        source.add(1, "try:", f"    return {row}", "except KeyError:", f"    return {other}(document)")
+        source.add(0, "def rows(documents):")
+        source.add(1, "try:", f"    return [{row} for document in documents]")
+        source.add(1, "except KeyError:", f"    return list(map({other}, documents))")
+        source.add(0, "both = row, rows")
+        self.row, self.rows = source.compile("both")
 
     def _columns(self, document: Document) -> Row:
         try:
@@ -144,6 +186,18 @@ def defaults_of(description: Mapping[str, Any], schema: Schema) -> Document:
             value = readable(value)
         held[key] = value
     return {**held, KEYS: keys} if keys else held
+
+
+def _is_text(shape: Shape) -> bool:
+    """Whether there is nothing but text in what has this shape, and so no int."""
+    if isinstance(shape, Nullable | ListOf):
+        return _is_text(shape.item)
+    return isinstance(shape, Scalar) and family(shape.kind) == "string"
+
+
+def _with_plain_ints(document: Document) -> Document:
+    """The document with its top level's longs as plain ints."""
+    return {key: value + 0 if isinstance(value, Int64) else value for key, value in document.items()}
 
 
 def _id_alone(document: Document) -> Row:

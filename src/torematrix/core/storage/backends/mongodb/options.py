@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
@@ -19,6 +19,8 @@ from .config import Durability, MongoDBConfig
 __all__ = [
     "RAW",
     "READING",
+    "READING_ROWS",
+    "Reading",
     "check_connection",
     "client_options",
     "journal",
@@ -44,8 +46,11 @@ class _Int64(TypeDecoder):
 
 RAW: Final[CodecOptions[Any]] = CodecOptions(document_class=RawBSONDocument)
 """For replies of commands: PyMongo decodes those without its registry, so the library decodes them whole."""
-READING: Final[CodecOptions[Any]] = CodecOptions(type_registry=TypeRegistry([_Int64()]))
+Reading: TypeAlias = CodecOptions[Any]
+READING: Final[Reading] = CodecOptions(type_registry=TypeRegistry([_Int64()]))
 """For documents."""
+READING_ROWS: Final[Reading] = CodecOptions()
+"""For documents that are made rows with every int in sight (see ``documents``): the registry looks at each value."""
 _SNAPSHOT: Final = ReadConcern("snapshot")
 _LOCAL: Final = ReadConcern("local")
 

@@ -126,9 +126,14 @@ class CollectionPlan:
             wanted[self.revision] = {"$eq": row[at] - 1}
         return wanted
 
+    def revised(self, row: Row) -> Document:
+        """What ``$set`` takes to store the row's revision; nothing where none is declared."""
+        at = self.rules.revision_at
+        return {} if at is None or self.revision is None else {self.revision: row[at]}
+
     def rows(self, documents: list[Document]) -> list[Row]:
         """The rows of documents."""
-        return list(map(self.form.row, documents))
+        return self.form.rows(documents)
 
     def refused(self, pattern: Mapping[str, Any]) -> str:
         """What the index with this key keeps unique: "id", or the fields."""

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any, Final
 
+import bson
 import msgspec
 
 from ...model.codec import Row
@@ -21,6 +22,8 @@ __all__ = ["TextIndexes", "text_indexes"]
 
 _LAYOUT: Final = 1
 """Changes whenever the same text would be kept in another form."""
+_SHORT: Final = 100_000
+"""Bytes of texts that may be sent once more, to save reading them again."""
 
 
 class TextIndexes:
@@ -84,6 +87,11 @@ class TextIndexes:
             for key in map(stored_key, sorted(self._tops))
         ]
         return {"$expr": {"$and": same}}
+
+    def are_short(self, held: dict[str, Any]) -> bool:
+        """Whether a filter with all the texts of this document is little to send."""
+        texts = {key: held.get(key) for key in map(stored_key, self._tops)}
+        return len(bson.encode(texts)) <= _SHORT
 
     def totals(self, document: dict[str, Any]) -> Totals | None:
         """What a stored document, or at least its ``%w.l``, adds to the sums; None where nothing is searchable."""

@@ -36,6 +36,7 @@ from ...query.operations import (
     Scan,
     Search,
     Upsert,
+    name_of,
 )
 from . import admin, aggregate, ensure, search
 from .capabilities import capabilities
@@ -161,7 +162,7 @@ class SQLiteDriver(Driver):
         try:
             return self._RUN[type(operation)](self, operation, own)
         except (apsw.Error, UnicodeDecodeError) as error:
-            raise self.failed(error, type(operation).__name__.lower(), operation.collection.name) from error
+            raise self.failed(error, name_of(operation), operation.collection.name) from error
         except StorageError as error:
             error.backend = error.backend or self.backend
             error.collection = error.collection or operation.collection.name

@@ -17,6 +17,7 @@ from ...query.operations import (
     Remove,
     Scan,
     Search,
+    name_of,
 )
 from . import search
 from .aggregate import aggregate_statement
@@ -42,7 +43,7 @@ def explain(connection: apsw.Connection, operation: Operation | Scan) -> Explana
     ordered = getattr(operation, "condition", TRUE) == TRUE
     return Explanation(
         backend="sqlite",
-        operation=type(operation).__name__.lower(),
+        operation=name_of(operation),
         statements=tuple(text for text, _ in statements),
         plan=tuple(steps),
         uses_index=all(step.startswith("SEARCH") or (ordered and "USING" in step) for step in own)

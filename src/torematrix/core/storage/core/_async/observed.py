@@ -10,8 +10,8 @@ from contextlib import aclosing
 from typing import Any, cast
 
 from ...model.codec import Row
-from ...query.operations import Collection, Found, Operation, Ranked, Scan
-from ..observing import Activity, Observers, activity_name
+from ...query.operations import Collection, Found, Operation, Ranked, Scan, name_of
+from ..observing import Activity, Observers
 from ..options import Explanation, TransactionOptions
 from .port import AsyncDriver, AsyncSession
 
@@ -46,7 +46,7 @@ class AsyncObservedDriver:
 
     async def run(self, operation: Operation, session: AsyncSession | None) -> Any:
         """As the driver's."""
-        name = activity_name(type(operation))
+        name = name_of(operation)
         with self._observers.watch(
             Activity(self.backend, name, operation.collection.name, session is not None)
         ) as watched:

@@ -11,8 +11,8 @@ from contextlib import closing
 from typing import Any, cast
 
 from ...model.codec import Row
-from ...query.operations import Collection, Found, Operation, Ranked, Scan
-from ..observing import Activity, Observers, activity_name
+from ...query.operations import Collection, Found, Operation, Ranked, Scan, name_of
+from ..observing import Activity, Observers
 from ..options import Explanation, TransactionOptions
 from .port import Driver, Session
 
@@ -47,7 +47,7 @@ class ObservedDriver:
 
     def run(self, operation: Operation, session: Session | None) -> Any:
         """As the driver's."""
-        name = activity_name(type(operation))
+        name = name_of(operation)
         with self._observers.watch(
             Activity(self.backend, name, operation.collection.name, session is not None)
         ) as watched:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from bson.errors import BSONError
 from pymongo.errors import PyMongoError
@@ -36,6 +36,7 @@ from ....query.operations import (
     Scan,
     Search,
     Upsert,
+    name_of,
 )
 from .. import aggregate, explaining
 from ..capabilities import capabilities
@@ -59,6 +60,9 @@ __all__ = ["AsyncMongoDriver"]
 _WRITES = frozenset({Insert, Upsert, Replace, Patch, Remove})
 
 R = TypeVar("R")
+
+_PART: Final = 100
+"""So many documents of a batch are made rows at once."""
 
 
 class AsyncMongoDriver(AsyncDriver):
@@ -168,12 +172,10 @@ class AsyncMongoDriver(AsyncDriver):
             elif type(operation) in _WRITES and may_have_happened(error):
                 raise CommitUnknown.of_write(
                     backend=self.backend,
-                    operation=type(operation).__name__.lower(),
+                    operation=name_of(operation),
                     collection=operation.collection.name,
                 ) from error
-            raise self.server.failed(
-                error, type(operation).__name__.lower(), operation.collection.name
-            ) from error
+            raise self.server.failed(error, name_of(operation), operation.collection.name) from error
         except StorageError as error:
             error.backend = error.backend or self.backend
             error.collection = error.collection or operation.collection.name
@@ -199,14 +201,19 @@ class AsyncMongoDriver(AsyncDriver):
         async def begun() -> dict[str, Any]:
             if own is None and server.transactions:
                 command["readConcern"] = await server.snapshot()
-            cursor: dict[str, Any] = (await server.read(command, given))["cursor"]
+            cursor: dict[str, Any] = (await server.read(command, given, plan.form.reading))["cursor"]
             return cursor
 
         try:
             cursor = await (server.again(begun, self._pause) if own is None else begun())
-            async with aclosing(server.following(cursor, given, operation.batch_size)) as batches:
+            async with aclosing(
+                server.following(cursor, given, operation.batch_size, plan.form.reading)
+            ) as batches:
                 async for batch in batches:
-                    yield plan.rows(batch)
+                    # In small parts, each gone before the next is made: the garbage collector then finds little.
+                    while batch:
+                        yield plan.rows(batch[:_PART])
+                        del batch[:_PART]
         except (PyMongoError, BSONError) as error:
             raise server.failed(error, "stream", operation.collection.name) from error
         finally:
@@ -236,7 +243,7 @@ class AsyncMongoDriver(AsyncDriver):
             raise self.server.failed(error, "explain", operation.collection.name) from error
         return Explanation(
             backend=self.backend,
-            operation=type(operation).__name__.lower(),
+            operation=name_of(operation),
             statements=tuple(map(explaining.shown, commands)),
             plan=tuple(explaining.lines(stages)),
             uses_index=explaining.finds_by_index(stages, operation),
@@ -316,7 +323,7 @@ class AsyncMongoDriver(AsyncDriver):
         }
         if plan.projection:
             command["projection"] = plan.projection
-        found = (await self.server.read(command, _given(session)))["cursor"]["firstBatch"]
+        found = (await self.server.read(command, _given(session), plan.form.reading))["cursor"]["firstBatch"]
         return plan.form.row(found[0]) if found else None
 
     async def _fetch_many(self, operation: FetchMany, session: AsyncMongoSession | None) -> list[Row]:
@@ -324,7 +331,7 @@ class AsyncMongoDriver(AsyncDriver):
         command: dict[str, Any] = {"find": plan.collection, "filter": {ID: {"$in": list(operation.ids)}}}
         if plan.projection:
             command["projection"] = plan.projection
-        return plan.rows(await self.server.documents(command, _given(session)))
+        return plan.rows(await self.server.documents(command, _given(session), plan.form.reading))
 
     async def _find(self, operation: Find, session: AsyncMongoSession | None) -> Found:
         plan: CollectionPlan = operation.collection.plan
@@ -333,7 +340,9 @@ class AsyncMongoDriver(AsyncDriver):
             return Found([], await self._count(counted, session) if operation.with_total else None)
         if not operation.with_total:
             command = find_command(operation, plan, self._compiler(plan))
-            return Found(plan.rows(await self.server.documents(command, _given(session))), None)
+            return Found(
+                plan.rows(await self.server.documents(command, _given(session), plan.form.reading)), None
+            )
         if session is not None:
             return await self._page(operation, session)
         if self.server.fast and self.server.transactions:
@@ -344,7 +353,7 @@ class AsyncMongoDriver(AsyncDriver):
         """A page with its total, in the snapshot of a transaction."""
         plan: CollectionPlan = operation.collection.plan
         command = find_command(operation, plan, self._compiler(plan))
-        rows = plan.rows(await self.server.documents(command, session.session))
+        rows = plan.rows(await self.server.documents(command, session.session, plan.form.reading))
         if operation.limit is not None and 0 < len(rows) < operation.limit:
             return Found(rows, operation.offset + len(rows))  # the page ends where the matches do
         return Found(rows, await self._count(Count(operation.collection, operation.condition), session))
@@ -355,7 +364,7 @@ class AsyncMongoDriver(AsyncDriver):
         command = page_command(operation, plan, self._compiler(plan))
         if self.server.transactions:
             command["readConcern"] = {"level": "snapshot"}
-        documents = await self.server.documents(command)
+        documents = await self.server.documents(command, None, plan.form.reading)
         total = int(documents.pop()["n"]) if documents else 0
         return Found(plan.rows(documents), total)
 

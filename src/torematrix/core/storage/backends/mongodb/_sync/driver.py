@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from bson.errors import BSONError
 from pymongo.errors import PyMongoError
@@ -37,6 +37,7 @@ from ....query.operations import (
     Scan,
     Search,
     Upsert,
+    name_of,
 )
 from .. import aggregate, explaining
 from ..capabilities import capabilities
@@ -60,6 +61,9 @@ __all__ = ["MongoDriver"]
 _WRITES = frozenset({Insert, Upsert, Replace, Patch, Remove})
 
 R = TypeVar("R")
+
+_PART: Final = 100
+"""So many documents of a batch are made rows at once."""
 
 
 class MongoDriver(Driver):
@@ -165,12 +169,10 @@ class MongoDriver(Driver):
             elif type(operation) in _WRITES and may_have_happened(error):
                 raise CommitUnknown.of_write(
                     backend=self.backend,
-                    operation=type(operation).__name__.lower(),
+                    operation=name_of(operation),
                     collection=operation.collection.name,
                 ) from error
-            raise self.server.failed(
-                error, type(operation).__name__.lower(), operation.collection.name
-            ) from error
+            raise self.server.failed(error, name_of(operation), operation.collection.name) from error
         except StorageError as error:
             error.backend = error.backend or self.backend
             error.collection = error.collection or operation.collection.name
@@ -196,14 +198,17 @@ class MongoDriver(Driver):
         def begun() -> dict[str, Any]:
             if own is None and server.transactions:
                 command["readConcern"] = server.snapshot()
-            cursor: dict[str, Any] = server.read(command, given)["cursor"]
+            cursor: dict[str, Any] = server.read(command, given, plan.form.reading)["cursor"]
             return cursor
 
         try:
             cursor = server.again(begun, self._pause) if own is None else begun()
-            with closing(server.following(cursor, given, operation.batch_size)) as batches:
+            with closing(server.following(cursor, given, operation.batch_size, plan.form.reading)) as batches:
                 for batch in batches:
-                    yield plan.rows(batch)
+                    # In small parts, each gone before the next is made: the garbage collector then finds little.
+                    while batch:
+                        yield plan.rows(batch[:_PART])
+                        del batch[:_PART]
         except (PyMongoError, BSONError) as error:
             raise server.failed(error, "stream", operation.collection.name) from error
         finally:
@@ -233,7 +238,7 @@ class MongoDriver(Driver):
             raise self.server.failed(error, "explain", operation.collection.name) from error
         return Explanation(
             backend=self.backend,
-            operation=type(operation).__name__.lower(),
+            operation=name_of(operation),
             statements=tuple(map(explaining.shown, commands)),
             plan=tuple(explaining.lines(stages)),
             uses_index=explaining.finds_by_index(stages, operation),
@@ -313,7 +318,7 @@ class MongoDriver(Driver):
         }
         if plan.projection:
             command["projection"] = plan.projection
-        found = self.server.read(command, _given(session))["cursor"]["firstBatch"]
+        found = self.server.read(command, _given(session), plan.form.reading)["cursor"]["firstBatch"]
         return plan.form.row(found[0]) if found else None
 
     def _fetch_many(self, operation: FetchMany, session: MongoSession | None) -> list[Row]:
@@ -321,7 +326,7 @@ class MongoDriver(Driver):
         command: dict[str, Any] = {"find": plan.collection, "filter": {ID: {"$in": list(operation.ids)}}}
         if plan.projection:
             command["projection"] = plan.projection
-        return plan.rows(self.server.documents(command, _given(session)))
+        return plan.rows(self.server.documents(command, _given(session), plan.form.reading))
 
     def _find(self, operation: Find, session: MongoSession | None) -> Found:
         plan: CollectionPlan = operation.collection.plan
@@ -330,7 +335,7 @@ class MongoDriver(Driver):
             return Found([], self._count(counted, session) if operation.with_total else None)
         if not operation.with_total:
             command = find_command(operation, plan, self._compiler(plan))
-            return Found(plan.rows(self.server.documents(command, _given(session))), None)
+            return Found(plan.rows(self.server.documents(command, _given(session), plan.form.reading)), None)
         if session is not None:
             return self._page(operation, session)
         if self.server.fast and self.server.transactions:
@@ -341,7 +346,7 @@ class MongoDriver(Driver):
         """A page with its total, in the snapshot of a transaction."""
         plan: CollectionPlan = operation.collection.plan
         command = find_command(operation, plan, self._compiler(plan))
-        rows = plan.rows(self.server.documents(command, session.session))
+        rows = plan.rows(self.server.documents(command, session.session, plan.form.reading))
         if operation.limit is not None and 0 < len(rows) < operation.limit:
             return Found(rows, operation.offset + len(rows))  # the page ends where the matches do
         return Found(rows, self._count(Count(operation.collection, operation.condition), session))
@@ -352,7 +357,7 @@ class MongoDriver(Driver):
         command = page_command(operation, plan, self._compiler(plan))
         if self.server.transactions:
             command["readConcern"] = {"level": "snapshot"}
-        documents = self.server.documents(command)
+        documents = self.server.documents(command, None, plan.form.reading)
         total = int(documents.pop()["n"]) if documents else 0
         return Found(plan.rows(documents), total)
 

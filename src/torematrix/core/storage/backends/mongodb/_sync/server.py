@@ -27,6 +27,7 @@ from ..errors import NO_SNAPSHOT, NO_SUCH_TRANSACTION, RETRYABLE, check_written,
 from ..options import (
     RAW,
     READING,
+    Reading,
     check_connection,
     client_options,
     journal,
@@ -110,12 +111,12 @@ class Server:
             reply: Reply = self.client.admin.command(command)
         return reply
 
-    def command(self, command: Reply, session: Any = None) -> Reply:
+    def command(self, command: Reply, session: Any = None, reading: Reading = READING) -> Reply:
         """The reply to a command."""
         # The limit stands in the command: within PyMongo's own ``timeout`` its pool would not keep to pool_timeout.
         limited = {**command, "maxTimeMS": self._limit}
         raw = self.database.command(limited, codec_options=RAW, session=session)
-        return _decoded(raw)
+        return _decoded(raw, reading)
 
     def slow(self, command: Reply) -> Reply:
         """The reply to a command of maintenance, which takes as long as the data make it."""
@@ -123,20 +124,20 @@ class Server:
         # A client of its own: on the others a connection that is silent for operation_timeout counts as dead.
         with MongoClient(self.config.connection, connect=False, **options) as client:
             raw: Any = client[self.config.database].command(command, codec_options=RAW)
-        return _decoded(raw)
+        return _decoded(raw, READING)
 
-    def read(self, command: Reply, session: Any = None) -> Reply:
+    def read(self, command: Reply, session: Any = None, reading: Reading = READING) -> Reply:
         """The reply to a command that reads; once more where the connection was lost."""
         if session is not None and session.in_transaction:
-            return self.command(command, session)
+            return self.command(command, session, reading)
         command.setdefault("readConcern", self._concern)
         try:
-            return self.command(command, session)
+            return self.command(command, session, reading)
         except (NetworkTimeout, ServerSelectionTimeoutError):
             raise
         except AutoReconnect:
             # A server that restarted has left dead connections behind; PyMongo has dropped them by now.
-            return self.command(command, session)
+            return self.command(command, session, reading)
 
     def write(self, command: Reply, session: Any = None) -> Reply:
         """The reply to a command that writes; outside a transaction, once more where its answer was lost.
@@ -227,7 +228,7 @@ class Server:
         reply = self.command({"ping": 1})
         return {"level": "snapshot", "atClusterTime": reply["operationTime"]}
 
-    def documents(self, command: Reply, session: Any = None) -> list[Reply]:
+    def documents(self, command: Reply, session: Any = None, reading: Reading = READING) -> list[Reply]:
         """Every document that a command with a cursor gives."""
         if "find" in command:
             command.setdefault("batchSize", EVERYTHING)
@@ -236,21 +237,25 @@ class Server:
         found: list[Reply] = []
         own = self.session() if session is None else None
         try:
-            for batch in self.batches(command, session or own, EVERYTHING):
+            for batch in self.batches(command, session or own, EVERYTHING, reading):
                 found = [*found, *batch] if found else batch
         finally:
             if own is not None:
                 own.end_session()
         return found
 
-    def batches(self, command: Reply, session: Any, batch_size: int) -> Generator[list[Reply], None, None]:
+    def batches(
+        self, command: Reply, session: Any, batch_size: int, reading: Reading = READING
+    ) -> Generator[list[Reply], None, None]:
         """The documents of a command with a cursor, batch by batch; the cursor is closed with the generator."""
-        cursor = self.read(command, session)["cursor"]
-        with closing(self.following(cursor, session, batch_size)) as batches:
+        cursor = self.read(command, session, reading)["cursor"]
+        with closing(self.following(cursor, session, batch_size, reading)) as batches:
             for batch in batches:
                 yield batch
 
-    def following(self, cursor: Reply, session: Any, batch_size: int) -> Generator[list[Reply], None, None]:
+    def following(
+        self, cursor: Reply, session: Any, batch_size: int, reading: Reading
+    ) -> Generator[list[Reply], None, None]:
         """The batches of a cursor from its first one on; it is closed with the generator."""
         collection = str(cursor["ns"]).partition(".")[2]
         identity: int = cursor["id"]
@@ -263,7 +268,7 @@ class Server:
                 more = {"getMore": Int64(identity), "collection": collection, "batchSize": batch_size}
                 # No deadline: the server takes none here. The connection's own limit holds.
                 raw = self.database.command(more, codec_options=RAW, session=session)
-                cursor = _decoded(raw)["cursor"]
+                cursor = _decoded(raw, reading)["cursor"]
                 identity, batch = cursor["id"], cursor["nextBatch"]
         finally:
             if identity:
@@ -298,8 +303,8 @@ class _Numbered:
         self.number = time.time_ns()
 
 
-def _decoded(raw: Any) -> Reply:
+def _decoded(raw: Any, reading: Reading) -> Reply:
     """The reply that PyMongo left undecoded."""
     library: Any = bson  # its types name an array of unknown members
-    reply: Reply = library.decode(raw.raw, READING)
+    reply: Reply = library.decode(raw.raw, reading)
     return reply

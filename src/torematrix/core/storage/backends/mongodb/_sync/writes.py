@@ -286,41 +286,65 @@ class Writer:
         identity: str,
         renew: Callable[[Row], Row],
         session: MongoSession | None,
+        sets: Document | None = None,
+        held: Document | None = None,
     ) -> Row | None:
         """Put a row that is made from the stored one in its place, and what is kept of its texts; None without one.
 
         Outside a transaction the document is written only if its texts are still what they were when it was read.
+
+        Args:
+            plan: of the collection.
+            identity: the id.
+            renew: makes the row.
+            session: the transaction, if there is one.
+            sets: what alone of the row is to be set; None for all of it.
+            held: the document as it was read before the transaction, to be written if its texts are still the same.
         """
         for _ in range(_ROUNDS):
-            command: Document = {"find": plan.collection, "filter": {ID: identity}, "limit": 1}
-            if session is None or not session.has_marks:
-                command["projection"] = plan.rewriting
-            found = self._server.documents(command, _given(session))
-            if not found:
-                return None
-            held = found[0]
+            is_fresh = held is None and session is not None  # then nobody else can have written it
+            if held is None:
+                held = self._held(plan, identity, session)
+                if held is None:
+                    return None
             old = plan.form.row(held)
             new = renew(old)
             plan.rules.check_revision(old, new)
             kept, words = self._kept(plan, old, new)
             if words is not None and session is None and self._counts(plan):
-                return self.together(None, lambda own: self._rewrite(plan, identity, renew, own))
+                read = held if plan.texts is not None and plan.texts.are_short(held) else None
+                again = partial(self._rewrite, plan, identity, renew, sets=sets, held=read)
+                return self.together(None, again)
             if session is not None and session.has_marks:
                 session.remember(plan.collection, {identity: held})
             wanted = plan.guard(new)
-            if session is None and plan.texts is not None:  # in a transaction nobody else can have written it
+            if not is_fresh and plan.texts is not None:
                 wanted = {**wanted, **plan.texts.unchanged(held)}
             try:
-                change = self._change(plan, new, kept, held)
-                done = self._update(plan, wanted, change, _given(session))
+                if sets is None:
+                    change = self._change(plan, new, kept, held)
+                    stored = new if self._update(plan, wanted, change, _given(session)) else None
+                else:  # others may be writing the other fields
+                    change = {"$set": {**sets, **kept, **plan.revised(new)}}
+                    found = self._patched(plan, wanted, change, session)
+                    stored = None if found is None else plan.form.row(found)
             except PyMongoError as error:
                 raise self._refused_update(plan, error) from error
-            if done:
+            if stored is not None:
                 if session is not None and words is not None:
                     session.adds(plan.texts, held, -1)
                     session.adds(plan.texts, words)
-                return new
+                return stored
+            held = None
         raise StorageError("others write the entity again and again; try again", retryable=True)
+
+    def _held(self, plan: CollectionPlan, identity: str, session: MongoSession | None) -> Document | None:
+        """The document that is about to be replaced."""
+        command: Document = {"find": plan.collection, "filter": {ID: identity}, "limit": 1}
+        if session is None or not session.has_marks:
+            command["projection"] = plan.rewriting
+        found = self._server.documents(command, _given(session))
+        return found[0] if found else None
 
     def _update_many(self, plan: CollectionPlan, updates: list[Any], session: MongoSession) -> None:
         try:
@@ -354,16 +378,16 @@ class Writer:
     def patch(self, operation: Patch, session: MongoSession | None) -> Row:
         """Replace some values of a stored row; the row as stored."""
         plan: CollectionPlan = operation.collection.plan
-        if plan.texts is not None and plan.texts.touches(
-            [*(field.key for field, _ in operation.changes), *operation.extras]
-        ):
-            row = self._rewrite(plan, operation.id, lambda old: plan.rules.patched(old, operation), session)
+        values = {**{field.key: value for field, value in operation.changes}, **operation.extras}
+        sets = plan.form.changes(values)
+        if plan.texts is not None and plan.texts.touches(values):
+            row = self._rewrite(
+                plan, operation.id, lambda old: plan.rules.patched(old, operation), session, sets
+            )
             if row is None:
                 raise plan.rules.not_found(operation.id, "patch")
             return row
         self._remember(plan, [operation.id], session)
-        values = {**{field.key: value for field, value in operation.changes}, **operation.extras}
-        sets = plan.form.changes(values)
         wanted: Document = {ID: operation.id}
         update: Document = {"$set": sets} if sets else {}
         if plan.revision is not None:

@@ -34,6 +34,7 @@ from ....query.operations import (
     Scan,
     Search,
     Upsert,
+    name_of,
 )
 from ..aggregate import aggregate_statement, groups_of
 from ..capabilities import UNKNOWN, capabilities
@@ -49,7 +50,7 @@ from .explain import explain
 from .lost import NUMBER, are_same, notes_of, number_of, outcome_of, settle
 from .pool import AsyncPool
 from .session import AsyncPostgreSQLSession, begin_statement
-from .statements import execute, fetch
+from .statements import execute, fetch, fetch_in_parts
 
 __all__ = ["AsyncPostgreSQLDriver"]
 
@@ -119,7 +120,7 @@ class AsyncPostgreSQLDriver(AsyncDriver):
                 and _UNDONE not in notes_of(error)
             ):
                 return await self._found_out(operation, error)
-            raise self.failed(error, type(operation).__name__.lower(), operation.collection.name) from error
+            raise self.failed(error, name_of(operation), operation.collection.name) from error
         except StorageError as error:
             error.backend = error.backend or self.backend
             error.collection = error.collection or operation.collection.name
@@ -131,7 +132,7 @@ class AsyncPostgreSQLDriver(AsyncDriver):
         Creating what is there is refused, and so is an update of a revision that is no longer stored: then what is
         stored says whose it is. Of the two attempts one at most comes through, even if the first arrives late.
         """
-        name, collection = type(operation).__name__.lower(), operation.collection
+        name, collection = name_of(operation), operation.collection
         unknown = CommitUnknown.of_write(backend=BACKEND, operation=name, collection=collection.name)
         guarded = isinstance(operation, Replace) and collection.plan.rules.revision_at is not None
         if not (guarded or isinstance(operation, Insert)):
@@ -254,8 +255,12 @@ class AsyncPostgreSQLDriver(AsyncDriver):
             name = link.new_name()
             await execute(link, f"DECLARE {name} NO SCROLL CURSOR FOR {statement}", parameters)
             try:
-                while batch := plan.rows(await fetch(link, f"FETCH {operation.batch_size} FROM {name}")):
-                    yield batch
+                following = f"FETCH {operation.batch_size} FROM {name}"
+                async with contextlib.aclosing(
+                    fetch_in_parts(link, following, operation.batch_size)
+                ) as parts:
+                    async for part in parts:
+                        yield plan.rows(part)
             finally:
                 await AsyncWaiting.finished(_close, link, name)
 

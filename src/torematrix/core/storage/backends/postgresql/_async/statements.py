@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Final
 
 from psycopg import AsyncRawCursor
 
 from .connection import AsyncLink
 
-__all__ = ["execute", "fetch"]
+__all__ = ["execute", "fetch", "fetch_in_parts"]
 
 _LARGE: Final = 10_000
 """Results of more rows are not kept by the connection's cursor."""
+_PART: Final = 100
+"""So many rows of a large result are made Python's at once."""
 
 
 async def execute(
@@ -40,3 +42,21 @@ async def fetch(
     if len(rows) > _LARGE:
         connection.forget()
     return rows
+
+
+async def fetch_in_parts(
+    connection: AsyncLink, statement: str, batch_size: int
+) -> AsyncGenerator[list[tuple[Any, ...]]]:
+    """All rows of a statement that gives the next so many of them each time, in small lists.
+
+    Each list is gone before the next one is made, so that the processor's caches hold what it works on. Others may use
+    the connection in between.
+    """
+    cursor: AsyncRawCursor[tuple[Any, ...]] = AsyncRawCursor(connection)
+    while True:
+        await cursor.execute(statement)  # pyright: ignore[reportArgumentType] - as above
+        given = cursor.rowcount
+        while rows := await cursor.fetchmany(_PART):
+            yield rows
+        if given < batch_size:
+            return

@@ -35,6 +35,7 @@ from ....query.operations import (
     Scan,
     Search,
     Upsert,
+    name_of,
 )
 from ..aggregate import aggregate_statement, groups_of
 from ..capabilities import UNKNOWN, capabilities
@@ -50,7 +51,7 @@ from .explain import explain
 from .lost import NUMBER, are_same, notes_of, number_of, outcome_of, settle
 from .pool import Pool
 from .session import PostgreSQLSession, begin_statement
-from .statements import execute, fetch
+from .statements import execute, fetch, fetch_in_parts
 
 __all__ = ["PostgreSQLDriver"]
 
@@ -120,7 +121,7 @@ class PostgreSQLDriver(Driver):
                 and _UNDONE not in notes_of(error)
             ):
                 return self._found_out(operation, error)
-            raise self.failed(error, type(operation).__name__.lower(), operation.collection.name) from error
+            raise self.failed(error, name_of(operation), operation.collection.name) from error
         except StorageError as error:
             error.backend = error.backend or self.backend
             error.collection = error.collection or operation.collection.name
@@ -132,7 +133,7 @@ class PostgreSQLDriver(Driver):
         Creating what is there is refused, and so is an update of a revision that is no longer stored: then what is
         stored says whose it is. Of the two attempts one at most comes through, even if the first arrives late.
         """
-        name, collection = type(operation).__name__.lower(), operation.collection
+        name, collection = name_of(operation), operation.collection
         unknown = CommitUnknown.of_write(backend=BACKEND, operation=name, collection=collection.name)
         guarded = isinstance(operation, Replace) and collection.plan.rules.revision_at is not None
         if not (guarded or isinstance(operation, Insert)):
@@ -255,8 +256,10 @@ class PostgreSQLDriver(Driver):
             name = link.new_name()
             execute(link, f"DECLARE {name} NO SCROLL CURSOR FOR {statement}", parameters)
             try:
-                while batch := plan.rows(fetch(link, f"FETCH {operation.batch_size} FROM {name}")):
-                    yield batch
+                following = f"FETCH {operation.batch_size} FROM {name}"
+                with contextlib.closing(fetch_in_parts(link, following, operation.batch_size)) as parts:
+                    for part in parts:
+                        yield plan.rows(part)
             finally:
                 Waiting.finished(_close, link, name)
 

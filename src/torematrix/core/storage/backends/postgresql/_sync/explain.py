@@ -10,7 +10,7 @@ import msgspec
 import psycopg
 
 from ....core.options import Explanation
-from ....query.operations import Find, Operation, Scan, Search
+from ....query.operations import Find, Operation, Scan, Search, name_of
 from ..compile import Sql
 from ..errors import BACKEND
 from ..explaining import SMALL_PAGES, lines, looks_for_rows, scans_of, statements_of, would_be_served
@@ -49,7 +49,7 @@ def explain(link: Link, operation: Operation | Scan) -> Explanation:
         uses_index = _would_be_served(link, plan, [asked[at] for at in finding])
     return Explanation(
         backend=BACKEND,
-        operation=type(operation).__name__.lower(),
+        operation=name_of(operation),
         statements=tuple(text for text, _ in sent),
         plan=tuple(line for each in plans for line in lines(each)),
         uses_index=uses_index,

@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, Final
 
 from psycopg import RawCursor
 
 from .connection import Link
 
-__all__ = ["execute", "fetch"]
+__all__ = ["execute", "fetch", "fetch_in_parts"]
 
 _LARGE: Final = 10_000
 """Results of more rows are not kept by the connection's cursor."""
+_PART: Final = 100
+"""So many rows of a large result are made Python's at once."""
 
 
 def execute(connection: Link, statement: str, parameters: Sequence[Any] = ()) -> RawCursor[tuple[Any, ...]]:
@@ -37,3 +39,21 @@ def fetch(connection: Link, statement: str, parameters: Sequence[Any] = ()) -> l
     if len(rows) > _LARGE:
         connection.forget()
     return rows
+
+
+def fetch_in_parts(
+    connection: Link, statement: str, batch_size: int
+) -> Generator[list[tuple[Any, ...]], None, None]:
+    """All rows of a statement that gives the next so many of them each time, in small lists.
+
+    Each list is gone before the next one is made, so that the processor's caches hold what it works on. Others may use
+    the connection in between.
+    """
+    cursor: RawCursor[tuple[Any, ...]] = RawCursor(connection)
+    while True:
+        cursor.execute(statement)  # pyright: ignore[reportArgumentType] - as above
+        given = cursor.rowcount
+        while rows := cursor.fetchmany(_PART):
+            yield rows
+        if given < batch_size:
+            return
