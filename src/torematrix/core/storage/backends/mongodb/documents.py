@@ -88,9 +88,13 @@ class DocumentForm:
             ]
             parts.append(f"{{{', '.join(fields)}}}")
         row = f"({', '.join(parts)},)"
-        other = source.bind("slow", slow)
-        if plain:
-            other = source.bind("slow", lambda document: slow(_with_plain_ints(document)))
+
+        def with_plain_ints(document: Document) -> Row:
+            return slow(
+                {key: value + 0 if isinstance(value, Int64) else value for key, value in document.items()}
+            )
+
+        other = source.bind("slow", with_plain_ints if plain else slow)
         source.add(0, "def row(document):")
         source.add(1, "try:", f"    return {row}", "except KeyError:", f"    return {other}(document)")
         source.add(0, "def rows(documents):")
@@ -193,11 +197,6 @@ def _is_text(shape: Shape) -> bool:
     if isinstance(shape, Nullable | ListOf):
         return _is_text(shape.item)
     return isinstance(shape, Scalar) and family(shape.kind) == "string"
-
-
-def _with_plain_ints(document: Document) -> Document:
-    """The document with its top level's longs as plain ints."""
-    return {key: value + 0 if isinstance(value, Int64) else value for key, value in document.items()}
 
 
 def _id_alone(document: Document) -> Row:

@@ -54,7 +54,7 @@ async def fetch_in_parts(
     """
     cursor: AsyncRawCursor[tuple[Any, ...]] = AsyncRawCursor(connection)
     while True:
-        await cursor.execute(statement)  # pyright: ignore[reportArgumentType] - as above
+        await cursor.execute(statement, None)  # pyright: ignore[reportArgumentType] - as above
         given = cursor.rowcount
         while rows := await cursor.fetchmany(_PART):
             yield rows

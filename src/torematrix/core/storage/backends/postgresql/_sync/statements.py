@@ -51,7 +51,7 @@ def fetch_in_parts(
     """
     cursor: RawCursor[tuple[Any, ...]] = RawCursor(connection)
     while True:
-        cursor.execute(statement)  # pyright: ignore[reportArgumentType] - as above
+        cursor.execute(statement, None)  # pyright: ignore[reportArgumentType] - as above
         given = cursor.rowcount
         while rows := cursor.fetchmany(_PART):
             yield rows
