@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .errors import DuplicateError as DuplicateError
     from .errors import InvalidEntityError as InvalidEntityError
     from .errors import InvalidQueryError as InvalidQueryError
+    from .errors import MigrationError as MigrationError
     from .errors import NotFoundError as NotFoundError
     from .errors import PermissionDeniedError as PermissionDeniedError
     from .errors import StorageError as StorageError
@@ -37,22 +38,29 @@ if TYPE_CHECKING:
     from .errors import UnavailableError as UnavailableError
     from .errors import UnsupportedError as UnsupportedError
     from .face._async.contract import AsyncRepository as AsyncRepository
+    from .face._async.migrating import AsyncMigrationManager as AsyncMigrationManager
     from .face._async.repositories import AsyncMemoryRepository as AsyncMemoryRepository
     from .face._async.repositories import AsyncMongoDBRepository as AsyncMongoDBRepository
     from .face._async.repositories import AsyncPostgreSQLRepository as AsyncPostgreSQLRepository
     from .face._async.repositories import AsyncSQLiteRepository as AsyncSQLiteRepository
     from .face._async.storage import AsyncStorage as AsyncStorage
     from .face._sync.contract import Repository as Repository
+    from .face._sync.migrating import MigrationManager as MigrationManager
     from .face._sync.repositories import MemoryRepository as MemoryRepository
     from .face._sync.repositories import MongoDBRepository as MongoDBRepository
     from .face._sync.repositories import PostgreSQLRepository as PostgreSQLRepository
     from .face._sync.repositories import SQLiteRepository as SQLiteRepository
     from .face._sync.storage import Storage as Storage
+    from .face.drift import Drift as Drift
     from .face.factory import StorageFactory as StorageFactory
     from .face.factory import create_async_repository_from_env as create_async_repository_from_env
     from .face.factory import create_async_sqlite_repository as create_async_sqlite_repository
     from .face.factory import create_repository_from_env as create_repository_from_env
     from .face.factory import create_sqlite_repository as create_sqlite_repository
+    from .face.migrations import Migration as Migration
+    from .face.migrations import MigrationHistory as MigrationHistory
+    from .face.migrations import MigrationPlan as MigrationPlan
+    from .face.migrations import MigrationStatus as MigrationStatus
     from .face.registry import Backend as Backend
     from .face.registry import StorageBackend as StorageBackend
     from .model.markers import Big as Big
@@ -61,6 +69,19 @@ if TYPE_CHECKING:
     from .model.markers import Revision as Revision
     from .model.markers import Searchable as Searchable
     from .model.markers import Unique as Unique
+    from .model.steps import AddField as AddField
+    from .model.steps import AddIndex as AddIndex
+    from .model.steps import AddSearchable as AddSearchable
+    from .model.steps import AddUnique as AddUnique
+    from .model.steps import ConvertField as ConvertField
+    from .model.steps import DropField as DropField
+    from .model.steps import DropIndex as DropIndex
+    from .model.steps import DropSearchable as DropSearchable
+    from .model.steps import DropUnique as DropUnique
+    from .model.steps import RawStep as RawStep
+    from .model.steps import RenameField as RenameField
+    from .model.steps import Step as Step
+    from .model.steps import Transform as Transform
     from .query.aggregates import Avg as Avg
     from .query.aggregates import Count as Count
     from .query.aggregates import Max as Max
@@ -93,6 +114,7 @@ _HOMES = {
         "DuplicateError",
         "InvalidEntityError",
         "InvalidQueryError",
+        "MigrationError",
         "NotFoundError",
         "PermissionDeniedError",
         "StorageError",
@@ -101,6 +123,7 @@ _HOMES = {
         "UnsupportedError",
     ),
     "face._async.contract": ("AsyncRepository",),
+    "face._async.migrating": ("AsyncMigrationManager",),
     "face._async.repositories": (
         "AsyncMemoryRepository",
         "AsyncMongoDBRepository",
@@ -109,6 +132,7 @@ _HOMES = {
     ),
     "face._async.storage": ("AsyncStorage",),
     "face._sync.contract": ("Repository",),
+    "face._sync.migrating": ("MigrationManager",),
     "face._sync.repositories": (
         "MemoryRepository",
         "MongoDBRepository",
@@ -116,6 +140,7 @@ _HOMES = {
         "SQLiteRepository",
     ),
     "face._sync.storage": ("Storage",),
+    "face.drift": ("Drift",),
     "face.factory": (
         "StorageFactory",
         "create_async_repository_from_env",
@@ -123,8 +148,24 @@ _HOMES = {
         "create_repository_from_env",
         "create_sqlite_repository",
     ),
+    "face.migrations": ("Migration", "MigrationHistory", "MigrationPlan", "MigrationStatus"),
     "face.registry": ("Backend", "StorageBackend"),
     "model.markers": ("Big", "Index", "Naive", "Revision", "Searchable", "Unique"),
+    "model.steps": (
+        "AddField",
+        "AddIndex",
+        "AddSearchable",
+        "AddUnique",
+        "ConvertField",
+        "DropField",
+        "DropIndex",
+        "DropSearchable",
+        "DropUnique",
+        "RawStep",
+        "RenameField",
+        "Step",
+        "Transform",
+    ),
     "query.aggregates": ("Avg", "Count", "Max", "Min", "Sum"),
     "query.filters": (
         "CursorPage",

@@ -18,6 +18,7 @@ __all__ = [
     "DuplicateError",
     "InvalidEntityError",
     "InvalidQueryError",
+    "MigrationError",
     "NotFoundError",
     "PermissionDeniedError",
     "StorageError",
@@ -140,6 +141,27 @@ class InvalidEntityError(StorageError, ValueError):
     def __init__(self, message: str, *, path: str | None = None, **where: Unpack[Where]) -> None:
         super().__init__(message, **where)
         self.path = path
+
+
+class MigrationError(StorageError):
+    """A migration was refused before it changed anything, or stopped; the message says which, and what remains.
+
+    Attributes:
+        version: the migration's version, or None where it is not about a single one.
+        entity_ids: the ids of entities that cannot be converted, the first hundred; no values.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        version: str | None = None,
+        entity_ids: tuple[str, ...] = (),
+        **where: Unpack[Where],
+    ) -> None:
+        super().__init__(message, **where)
+        self.version = version
+        self.entity_ids = entity_ids
 
 
 class UnsupportedError(StorageError):

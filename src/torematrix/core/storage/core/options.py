@@ -22,10 +22,18 @@ class Isolation(enum.StrEnum):
 
 
 class TransactionOptions(msgspec.Struct, frozen=True):
-    """How a transaction is begun."""
+    """How a transaction is begun.
+
+    Attributes:
+        read_only: whether it refuses writes.
+        isolation: what it sees of others.
+        restructures: whether it changes a schema: then it sees what others had committed when it locked them out, not
+            what they had when it began.
+    """
 
     read_only: bool = False
     isolation: Isolation = Isolation.SNAPSHOT
+    restructures: bool = False
 
 
 class Explanation(msgspec.Struct, frozen=True):

@@ -110,7 +110,7 @@ class _Builder:
         records[cls] = self._anything  # holds the place, so that the class inside itself is seen
         parts = [(field.name, field.key, field.required, self.build(field.shape)) for field in shape.fields]
         if record_class(cls).mapping:
-            records[cls] = _mapping_record(cls.__name__, parts)
+            records[cls] = _mapping_record(cls.__name__, parts, self._anything if shape.extras else None)
         else:
             records[cls] = _object_record(shape, parts, self._anything)
         return records[cls]
@@ -220,7 +220,7 @@ def _map(key: Scalar, encode_value: Encode) -> Encode:
     return encode
 
 
-def _mapping_record(title: str, parts: _Parts) -> Encode:
+def _mapping_record(title: str, parts: _Parts, anything: Encode | None) -> Encode:
     names = {name for name, _, _, _ in parts}
 
     def encode(value: Any, depth: int) -> dict[str, Any]:
@@ -237,6 +237,8 @@ def _mapping_record(title: str, parts: _Parts) -> Encode:
             elif required:
                 raise InvalidEntityError(f"this key of {title} is missing", path=key_segment(name))
         if len(encoded) != len(value):
+            if anything is not None:
+                return {**anything({key: value[key] for key in value if key not in names}, depth), **encoded}
             unknown = next(key for key in value if key not in names)
             raise InvalidEntityError(f"{title} declares no such key", path=key_segment(str(unknown)))
         return encoded

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
 
 from ..errors import InvalidEntityError, UnsupportedError
-from ._checks import DocumentCheck, SizeCheck, check_size
+from ._checks import DocumentCheck, SizeCheck, check_indexed, check_size
 from ._encoders import encoder
 from ._entries import EntryCheck
 from ._free import FIELD_DEPTH, free_encoder, located, named
@@ -24,7 +24,16 @@ from ._writers import compile_writer, field_encoder
 from .schema import Field, Schema
 from .stored import StoredSchema
 
-__all__ = ["Codec", "EntryCheck", "Row", "SizeCheck", "json_text", "sorted_value"]
+__all__ = [
+    "Codec",
+    "DocumentCheck",
+    "EntryCheck",
+    "Row",
+    "SizeCheck",
+    "check_indexed",
+    "json_text",
+    "sorted_value",
+]
 
 T = TypeVar("T")
 Row: TypeAlias = tuple[Any, ...]

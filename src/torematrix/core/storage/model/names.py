@@ -15,6 +15,7 @@ __all__ = [
     "MAX_ID_BYTES",
     "MAX_INDEXED_BYTES",
     "MAX_NAME_BYTES",
+    "MIGRATIONS",
     "bson_size",
     "check_collection",
     "check_distinct",
@@ -30,6 +31,9 @@ MAX_DOCUMENT_BYTES = (
     16_000_000  # MongoDB's limit is 16 MiB; the library keeps its own keys below the difference
 )
 MAX_DEPTH = 100
+
+MIGRATIONS = "torematrix_migrations"
+"""The collection in which migrations are noted: the one of the library's own that is a collection like others."""
 
 _COLLECTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _RESERVED_PREFIXES = ("torematrix_", "sqlite_", "pg_", "system")
@@ -54,6 +58,8 @@ def check_collection(name: object) -> str:
         raise ConfigurationError(
             f"a collection's name has at most {MAX_NAME_BYTES} bytes; this one has {len(name)}"
         )
+    if name == MIGRATIONS:
+        return MIGRATIONS
     if name.lower().startswith(_RESERVED_PREFIXES) or name.lower() in _RESERVED_NAMES:
         raise ConfigurationError(
             f"{name!r}: names that start with {', '.join(_RESERVED_PREFIXES)} are reserved"

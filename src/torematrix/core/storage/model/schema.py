@@ -13,13 +13,13 @@ from ._describe import describe_shape
 from ._encoders import encoder
 from ._indexes import IndexSpec, agreed, index_spec, reach, spec_of
 from ._keys import escape_key
-from ._records import Member, RecordClass, is_record_class, record_class
+from ._records import MISSING, Member, RecordClass, is_record_class, record_class
 from ._scalars import Canonical, Kind, Scalar
 from ._tree import Anything, Nullable, Shape, shape_of
 from .markers import Index, Revision, Searchable, check_weight
 from .names import check_distinct, check_field_name, column_name
 
-__all__ = ["Field", "IndexSpec", "Schema", "finished", "schema_of"]
+__all__ = ["Field", "IndexSpec", "Schema", "declared_field", "describe_field", "finished", "schema_of"]
 
 _EMPTY_FACTORIES: dict[object, Canonical] = {list: [], tuple: [], set: [], frozenset: [], dict: {}}
 
@@ -127,14 +127,15 @@ class Schema:
         return {
             "freeform": self.freeform,
             "extras": self.extras,
-            "fields": {field.name: _describe_field(field) for field in self.fields},
+            "fields": {field.name: describe_field(field) for field in self.fields},
             "revision": None if self.revision is None else self.revision.name,
             "indexes": [index.describe() for index in self.indexes],
             "searchable": [[path, weight] for path, weight in self.searchable],
         }
 
 
-def _describe_field(field: Field) -> dict[str, Canonical]:
+def describe_field(field: Field) -> dict[str, Canonical]:
+    """The field as stable JSON data."""
     described: dict[str, Canonical] = {"shape": describe_shape(field.shape), "nullable": field.nullable}
     if field.scalar is not None:
         described["column"] = field.column
@@ -185,7 +186,7 @@ def _schema_of(
             "pydantic model, an attrs class, or dict"
         )
     check_distinct(member.name for member in declared)
-    fields = {member.name: _field(cls, member) for member in declared}
+    fields = {member.name: _field(cls.__name__, member) for member in declared}
     marks = {member.name: _marks(member.annotation) for member in declared}
     _check_id(cls, fields.get("id"))
     by_key = {field.key: field for field in fields.values()}
@@ -227,8 +228,16 @@ def _is_marker(mark: type) -> bool:
     return issubclass(mark, Index | Searchable | Revision)
 
 
-def _field(cls: type[object], member: Member) -> Field:
-    where = f"{cls.__name__}.{member.name}"
+def declared_field(name: str, annotation: object, default: object = MISSING) -> Field:
+    """A field of that type, as a class would declare it; ConfigurationError for what cannot be stored.
+
+    ``default`` is its constant default, MISSING where it has none.
+    """
+    return _field("the field", Member(name, annotation, default=default, required=default is MISSING))
+
+
+def _field(owner: str, member: Member) -> Field:
+    where = f"{owner}.{member.name}"
     check_field_name(member.name)
     shape = shape_of(member.annotation, where=where)
     # A default of None makes the field nullable, as the class's author plainly meant.

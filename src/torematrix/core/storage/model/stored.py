@@ -19,7 +19,7 @@ from ._scalars import Kind, Scalar
 from ._tree import Anything, ListOf, MapOf, Nullable, Record, Shape, TupleOf, Union
 from .schema import Field, Schema, finished
 
-__all__ = ["StoredSchema", "stored_schema"]
+__all__ = ["StoredSchema", "described_index", "stored_schema", "whole_schema"]
 
 _CONTAINERS: Final[dict[str, type[object]]] = {
     "list": list,
@@ -60,9 +60,14 @@ def stored_schema(collection: str, description: Mapping[str, Any]) -> StoredSche
         ) from error
 
 
+def whole_schema(collection: str, description: Mapping[str, Any]) -> StoredSchema:
+    """The same, with rows that hold everything there is of an entity, what no class declares included."""
+    return stored_schema(collection, {**description, "extras": True})
+
+
 def _schema(collection: str, description: Mapping[str, Any]) -> StoredSchema:
     freeform = bool(description["freeform"])
-    specs = tuple(_index(index, typed=freeform) for index in description["indexes"])
+    specs = tuple(described_index(index, typed=freeform) for index in description["indexes"])
     weights = tuple((str(path), int(weight)) for path, weight in description["searchable"])
     # Messages name it as they name an entity class.
     cls: type[object] = type(collection, (dict,), {})
@@ -90,7 +95,8 @@ def _field(name: str, described: Mapping[str, Any]) -> Field:
     )
 
 
-def _index(described: Mapping[str, Any], *, typed: bool) -> IndexSpec:
+def described_index(described: Mapping[str, Any], *, typed: bool) -> IndexSpec:
+    """The index that a description stands for; ``typed`` says that it gives types to places in free-form documents."""
     kinds = tuple(None if kind is None else _scalar(kind) for kind in described["kinds"])
     paths = tuple(described["paths"])
     typed = typed and any(kinds)  # nothing but an index gives a type to a place in a free-form document

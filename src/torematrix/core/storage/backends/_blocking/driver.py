@@ -15,6 +15,7 @@ from ...capability import Capabilities
 from ...core._async.port import AsyncDriver, AsyncSession
 from ...core._sync.port import Driver, Session
 from ...core.options import Explanation, Progress, TransactionOptions
+from ...core.restructuring import Restructuring
 from ...errors import StorageError, UnavailableError
 from ...model.codec import Row
 from ...query.operations import Collection, Insert, Operation, Patch, Remove, Replace, Scan, Upsert
@@ -208,7 +209,11 @@ class BlockingAsyncDriver(AsyncDriver):
         explanation: Explanation = await self._alone(self._driver.explain, operation)
         return explanation
 
-    def native(self, session: AsyncSession) -> Any:
+    async def restructure(self, asked: Restructuring, session: AsyncSession | None) -> None:
+        own: _WaitingSession = session  # type: ignore[assignment]  # begin gives nothing else, and there is one
+        await own.worker.finish(self._driver.restructure, asked, own.session)
+
+    def native(self, session: AsyncSession | None) -> Any:
         own: _WaitingSession = session  # type: ignore[assignment]  # begin gives nothing else
         return self._driver.native(own.session)
 

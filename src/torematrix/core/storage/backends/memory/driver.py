@@ -14,6 +14,7 @@ from typing_extensions import override
 from ...capability import Capabilities, Cell, Feature, Support
 from ...core._sync.port import Driver, Session
 from ...core.options import Explanation, Progress, TransactionOptions
+from ...core.restructuring import Conversion, Restructuring
 from ...errors import ConfigurationError, StorageError, UnavailableError
 from ...model.codec import Row
 from ...model.evolution import evolve
@@ -45,6 +46,7 @@ from ...query.operations import (
 )
 from ...query.paths import Step
 from ...query.relevance import collect_statistics, matches, scorer
+from ...query.rows import document_of
 from .config import MemoryConfig
 from .table import Table, TableView
 
@@ -197,6 +199,22 @@ class MemoryDriver(Driver):
         collection.plan = view
 
     @override
+    def restructure(self, asked: Restructuring, session: Session | None) -> None:
+        table = self._tables[asked.collection]
+        asked.check_stored(table.description)
+        conversion = Conversion(asked, json_documents=False)
+        before, after = TableView(table, conversion.before), TableView(table, conversion.after)
+        total = len(table.documents)
+        if not asked.keeps_rows:
+            rows = conversion.rows(map(before.row, list(table.documents.values())))
+            conversion.check()
+            for row in rows:
+                table.put(str(row[0]), document_of(conversion.after, row))
+        asked.tell(total, total)
+        table.describe(asked.after)
+        after.check_existing()
+
+    @override
     def run(self, operation: Operation, session: Session | None) -> Any:
         try:
             with self._turn(session):
@@ -220,7 +238,7 @@ class MemoryDriver(Driver):
             yield [view.row(document) for document in documents[start : start + operation.batch_size]]
 
     @override
-    def native(self, session: Session) -> Any:
+    def native(self, session: Session | None) -> Any:
         return {name: table.documents for name, table in self._tables.items()}
 
     @override

@@ -158,6 +158,7 @@ class Table:
         self.description: dict[str, Any] | None = None
         self.documents: dict[str, Document] = {}
         self._undo: list[tuple[str, Document | None]] = []
+        self._described: list[tuple[int, dict[str, Any] | None]] = []
         self._holders: dict[str, dict[tuple[object, ...], str]] = {}
 
     def column_defaults(self) -> dict[str, Any]:
@@ -168,6 +169,12 @@ class Table:
             for name, field in fields.items()
             if "column" in field and "default" in field
         }
+
+    def describe(self, description: dict[str, Any]) -> None:
+        """Be of another schema from now on; undone with the writes."""
+        self._described.append((len(self._undo), self.description))
+        self.description = description
+        self._holders.clear()
 
     def put(self, key: str, document: Document) -> None:
         """Store a document under its id."""
@@ -199,11 +206,14 @@ class Table:
                 self.documents.pop(key, None)
             else:
                 self.documents[key] = old
+        while self._described and self._described[-1][0] >= mark:
+            self.description = self._described.pop()[1]
         self._holders.clear()
 
     def keep(self) -> None:
         """Forget how to undo what was written."""
         self._undo.clear()
+        self._described.clear()
 
     def holder(self, spec: IndexSpec, targets: Sequence[Target], values: tuple[object, ...]) -> str | None:
         """The id of a document that has these values at a unique index."""

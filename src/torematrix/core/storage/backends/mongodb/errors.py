@@ -57,7 +57,7 @@ _PATTERN: Final = (
 _DENIED: Final = "the server does not allow it to this user"
 _LOGIN: Final = "the server refused the user or the password"
 _OUTDATED: Final = (
-    "what is kept of texts has been declared otherwise since the collection was opened; "
+    "the collection is being migrated, or what is kept of its texts has been declared otherwise since it was opened; "
     "open the storage again"
 )
 _SNAPSHOT: Final = "the server no longer has the snapshot that is being read; read again"

@@ -16,6 +16,7 @@ from typing_extensions import override
 from ...capability import Capabilities
 from ...core._sync.port import Driver, Session
 from ...core.options import Explanation, Progress, TransactionOptions
+from ...core.restructuring import Restructuring
 from ...errors import StorageError
 from ...model.codec import Row
 from ...query.operations import (
@@ -38,7 +39,7 @@ from ...query.operations import (
     Upsert,
     name_of,
 )
-from . import admin, aggregate, ensure, search
+from . import admin, aggregate, ensure, restructure, search
 from .capabilities import capabilities
 from .compile import Parameter
 from .config import SQLiteConfig
@@ -227,7 +228,15 @@ class SQLiteDriver(Driver):
         collection.plan = TablePlan(collection.name, collection.schema)
 
     @override
-    def native(self, session: Session) -> apsw.Connection:
+    def restructure(self, asked: Restructuring, session: Session | None) -> None:
+        own: SQLiteSession = session  # type: ignore[assignment]  # begin gives nothing else, and there is one
+        try:
+            restructure.restructure(own.connection, asked)
+        except (apsw.Error, UnicodeDecodeError) as error:
+            raise self.failed(error, "restructure", asked.collection) from error
+
+    @override
+    def native(self, session: Session | None) -> apsw.Connection:
         own: SQLiteSession = session  # type: ignore[assignment]  # begin gives nothing else
         return own.connection
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from typing import Any, Final
 
 import apsw
@@ -21,7 +22,18 @@ from .errors import is_duplicate
 from .plan import META, TablePlan, column_type, index_statement
 from .quoting import json_path, quote_name, quote_text
 
-__all__ = ["FORMAT", "check", "cursor_key", "ensure", "is_in_place", "prepare", "stored_schemas"]
+__all__ = [
+    "FORMAT",
+    "check",
+    "column_definition",
+    "create_index",
+    "cursor_key",
+    "ensure",
+    "is_in_place",
+    "prepare",
+    "remember_schema",
+    "stored_schemas",
+]
 
 FORMAT: Final = 1
 """The version of the layout in which this library stores; a database of a newer one is refused."""
@@ -143,13 +155,19 @@ def ensure(connection: apsw.Connection, collection: Collection) -> None:
         _extend(connection, plan, evolution)
     for spec in evolution.indexes:
         if not spec.substring:
-            _create_index(connection, name, schema, spec)
+            create_index(connection, name, schema, spec)
     if evolution.search_changed or stale or any(spec.substring for spec in evolution.indexes):
         search.drop(connection, plan)
         search.create(connection, plan)
         if not evolution.created:
             search.rebuild(connection, plan)
-    _remember(connection, "collection", name, msgspec.json.encode(evolution.description).decode())
+    remember_schema(connection, plan, evolution.description)
+
+
+def remember_schema(connection: apsw.Connection, plan: TablePlan, description: Mapping[str, Any]) -> None:
+    """Store the description of a collection, and by which rules its texts are indexed."""
+    name = plan.collection
+    _remember(connection, "collection", name, msgspec.json.encode(description).decode())
     _remember(connection, "analyzer", name, ANALYZER_VERSION)
     _remember(connection, "text", name, search_index.signature(plan))
 
@@ -169,13 +187,14 @@ def _create(connection: apsw.Connection, plan: TablePlan) -> None:
             collection=plan.collection,
         )
     columns = ["seq INTEGER PRIMARY KEY", "id TEXT NOT NULL UNIQUE"]
-    columns += [_column(field) for field in plan.schema.columns[1:]]
+    columns += [column_definition(field) for field in plan.schema.columns[1:]]
     # Every table has a document, for what a later version of the entity keeps there.
     columns.append("data TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(data))")
     connection.execute(f"CREATE TABLE {plan.table} ({', '.join(columns)}) STRICT")
 
 
-def _column(field: Field) -> str:
+def column_definition(field: Field) -> str:
+    """The name, the type and the default of a column."""
     if field.scalar is None:
         raise TypeError("a column is a declared scalar")
     text = f"{quote_name(field.column)} {column_type(field.scalar)}"
@@ -208,7 +227,7 @@ def _extend(connection: apsw.Connection, plan: TablePlan, evolution: Evolution) 
             )
     for field in evolution.columns:
         if field.column not in present:
-            connection.execute(f"ALTER TABLE {plan.table} ADD COLUMN {_column(field)}")
+            connection.execute(f"ALTER TABLE {plan.table} ADD COLUMN {column_definition(field)}")
     for field in evolution.documents:
         default = json_text(field.default)
         connection.execute(
@@ -216,7 +235,8 @@ def _extend(connection: apsw.Connection, plan: TablePlan, evolution: Evolution) 
         )
 
 
-def _create_index(connection: apsw.Connection, collection: str, schema: Schema, spec: IndexSpec) -> None:
+def create_index(connection: apsw.Connection, collection: str, schema: Schema, spec: IndexSpec) -> None:
+    """Make a b-tree index; DuplicateError where rows do not meet a unique one."""
     try:
         connection.execute(index_statement(collection, schema, spec))
     except apsw.ConstraintError as error:

@@ -106,15 +106,22 @@ class AsyncEngine:
         await self.open()
         for collection in list(self._collections.values()):
             if collection.plan is None:
-                await self._prepare(collection)
+                await self.prepare(collection)
 
-    async def _prepare(self, collection: Collection) -> None:
+    async def prepare(self, collection: Collection) -> None:
+        """Ensure a collection, as its schema wants it; ConfigurationError where only a migration may do that."""
         try:
             await self.driver.ensure(collection)
         except (ConfigurationError, DuplicateError):
             # Refused for good: it must not stand in the way of every later transaction.
             self._collections.pop((collection.name, collection.schema), None)
             raise
+
+    def forget(self, name: str) -> None:
+        """Have a collection ensured again by whoever uses it next: its schema has been changed."""
+        for collection in self._collections.values():
+            if collection.name == name:
+                collection.plan = None
 
     async def cursor_key(self) -> bytes:
         """The secret that signs cursors."""
@@ -148,7 +155,7 @@ class AsyncEngine:
     async def _ensure(self, collection: Collection) -> None:
         if collection.plan is None or self.closed:
             await self.open()
-            await self._prepare(collection)
+            await self.prepare(collection)
 
     async def stream(self, operation: Scan) -> AsyncGenerator[list[Row], None]:
         """The rows in batches; in a transaction their collection must not be written to while the stream is open."""
@@ -212,9 +219,12 @@ class AsyncEngine:
             )
         return self.driver.native(transaction.root().session)
 
-    def transaction(self, options: TransactionOptions) -> AsyncTransaction:
-        """A scope to enter; nested in the current one where there is one."""
-        return AsyncTransaction(self, options)
+    def transaction(self, options: TransactionOptions, *, unprepared: bool = False) -> AsyncTransaction:
+        """A scope to enter; nested in the current one where there is one.
+
+        ``unprepared`` begins it although collections are not ensured that are known: one is to be migrated.
+        """
+        return AsyncTransaction(self, options, unprepared=unprepared)
 
 
 class _Root:
@@ -237,8 +247,9 @@ class AsyncTransaction:
     raises TransactionError; an exception that leaves it propagates as it is.
     """
 
-    def __init__(self, engine: AsyncEngine, options: TransactionOptions) -> None:
+    def __init__(self, engine: AsyncEngine, options: TransactionOptions, *, unprepared: bool = False) -> None:
         self.engine = engine
+        self._unprepared = unprepared
         self.owner: object = None
         self.outer: AsyncTransaction | None = None
         self.options = options
@@ -258,7 +269,8 @@ class AsyncTransaction:
         parent = engine.transaction_now()
         if parent is None:
             await engine.require(Feature.TRANSACTIONS, "transaction")
-            await engine.ready()
+            if not self._unprepared:
+                await engine.ready()
             if self.options.isolation is Isolation.SERIALIZABLE:
                 engine.driver.capabilities.require(Feature.SERIALIZABLE, operation="transaction")
             self._root = _Root(await engine.driver.begin(self.options))

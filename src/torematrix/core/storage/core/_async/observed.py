@@ -13,6 +13,7 @@ from ...model.codec import Row
 from ...query.operations import Collection, Found, Operation, Ranked, Scan, name_of
 from ..observing import Activity, Observers
 from ..options import Explanation, TransactionOptions
+from ..restructuring import Restructuring
 from .port import AsyncDriver, AsyncSession
 
 __all__ = ["observed"]
@@ -72,11 +73,16 @@ class AsyncObservedDriver:
             session = await self._driver.begin(options)
         return AsyncObservedSession(session, self.backend, self._observers)
 
-    def native(self, session: AsyncSession) -> Any:
+    async def restructure(self, asked: Restructuring, session: AsyncSession | None) -> None:
         """As the driver's."""
-        own = _own(session)
-        assert own is not None
-        return self._driver.native(own)
+        with self._observers.watch(
+            Activity(self.backend, "restructure", asked.collection, session is not None)
+        ):
+            await self._driver.restructure(asked, _own(session))
+
+    def native(self, session: AsyncSession | None) -> Any:
+        """As the driver's."""
+        return self._driver.native(_own(session))
 
     async def explain(self, operation: Operation | Scan, session: AsyncSession | None = None) -> Explanation:
         """As the driver's."""

@@ -16,6 +16,7 @@ from ...errors import InvalidQueryError, StorageError, UnsupportedError
 from ...model.codec import Row
 from ...query.operations import Collection, Operation, Scan
 from ..options import Explanation, Progress, TransactionOptions
+from ..restructuring import Restructuring
 
 __all__ = ["AsyncDriver", "AsyncSession"]
 
@@ -55,11 +56,13 @@ class AsyncDriver(Protocol):
         backend: the engine's name, as in capabilities and errors.
         json_documents: whether rows carry their document part as JSON text (else as a dict).
         keeps_order: whether the keys in documents come back sorted, as they were given.
+        restructures_at_once: whether ``restructure`` is part of a transaction, and so happens or does not.
     """
 
     backend: str
     json_documents: bool
     keeps_order: bool = True
+    restructures_at_once: bool = True
 
     @property
     def capabilities(self) -> Capabilities:
@@ -82,6 +85,21 @@ class AsyncDriver(Protocol):
         """
         ...
 
+    async def restructure(self, asked: Restructuring, session: AsyncSession | None) -> None:
+        """Take a collection from one schema to another, with every row; nobody writes to it meanwhile.
+
+        Where ``restructures_at_once``, it is done in the session, and undone with it. Elsewhere there is no session:
+        it happens in steps that go on where they were when it is asked for again with the same token, and it changes
+        nothing before it is sure that every row can be converted.
+
+        Raises:
+            MigrationError: rows cannot be converted; nothing was changed.
+            DuplicateError: rows do not meet a unique constraint; nothing was changed.
+        """
+        raise UnsupportedError(
+            f"{self.backend} has no migrations", backend=self.backend, operation="restructure"
+        )
+
     async def run(self, operation: Operation, session: AsyncSession | None) -> Any:
         """The operation's result, as its class documents it; all of it happens or none."""
         ...
@@ -98,8 +116,11 @@ class AsyncDriver(Protocol):
         """
         ...
 
-    def native(self, session: AsyncSession) -> Any:
-        """The engine's own handle within the session, for what no portable layer should hide."""
+    def native(self, session: AsyncSession | None) -> Any:
+        """The engine's own handle within the session, for what no portable layer should hide.
+
+        Without one, the handle outside transactions, where ``restructure`` works outside them too.
+        """
         ...
 
     async def explain(self, operation: Operation | Scan, session: AsyncSession | None = None) -> Explanation:

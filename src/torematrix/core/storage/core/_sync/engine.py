@@ -107,15 +107,22 @@ class Engine:
         self.open()
         for collection in list(self._collections.values()):
             if collection.plan is None:
-                self._prepare(collection)
+                self.prepare(collection)
 
-    def _prepare(self, collection: Collection) -> None:
+    def prepare(self, collection: Collection) -> None:
+        """Ensure a collection, as its schema wants it; ConfigurationError where only a migration may do that."""
         try:
             self.driver.ensure(collection)
         except (ConfigurationError, DuplicateError):
             # Refused for good: it must not stand in the way of every later transaction.
             self._collections.pop((collection.name, collection.schema), None)
             raise
+
+    def forget(self, name: str) -> None:
+        """Have a collection ensured again by whoever uses it next: its schema has been changed."""
+        for collection in self._collections.values():
+            if collection.name == name:
+                collection.plan = None
 
     def cursor_key(self) -> bytes:
         """The secret that signs cursors."""
@@ -149,7 +156,7 @@ class Engine:
     def _ensure(self, collection: Collection) -> None:
         if collection.plan is None or self.closed:
             self.open()
-            self._prepare(collection)
+            self.prepare(collection)
 
     def stream(self, operation: Scan) -> Generator[list[Row], None, None]:
         """The rows in batches; in a transaction their collection must not be written to while the stream is open."""
@@ -213,9 +220,12 @@ class Engine:
             )
         return self.driver.native(transaction.root().session)
 
-    def transaction(self, options: TransactionOptions) -> Transaction:
-        """A scope to enter; nested in the current one where there is one."""
-        return Transaction(self, options)
+    def transaction(self, options: TransactionOptions, *, unprepared: bool = False) -> Transaction:
+        """A scope to enter; nested in the current one where there is one.
+
+        ``unprepared`` begins it although collections are not ensured that are known: one is to be migrated.
+        """
+        return Transaction(self, options, unprepared=unprepared)
 
 
 class _Root:
@@ -238,8 +248,9 @@ class Transaction:
     raises TransactionError; an exception that leaves it propagates as it is.
     """
 
-    def __init__(self, engine: Engine, options: TransactionOptions) -> None:
+    def __init__(self, engine: Engine, options: TransactionOptions, *, unprepared: bool = False) -> None:
         self.engine = engine
+        self._unprepared = unprepared
         self.owner: object = None
         self.outer: Transaction | None = None
         self.options = options
@@ -259,7 +270,8 @@ class Transaction:
         parent = engine.transaction_now()
         if parent is None:
             engine.require(Feature.TRANSACTIONS, "transaction")
-            engine.ready()
+            if not self._unprepared:
+                engine.ready()
             if self.options.isolation is Isolation.SERIALIZABLE:
                 engine.driver.capabilities.require(Feature.SERIALIZABLE, operation="transaction")
             self._root = _Root(engine.driver.begin(self.options))

@@ -14,6 +14,7 @@ from ...model.codec import Row
 from ...query.operations import Collection, Found, Operation, Ranked, Scan, name_of
 from ..observing import Activity, Observers
 from ..options import Explanation, TransactionOptions
+from ..restructuring import Restructuring
 from .port import Driver, Session
 
 __all__ = ["observed"]
@@ -73,11 +74,16 @@ class ObservedDriver:
             session = self._driver.begin(options)
         return ObservedSession(session, self.backend, self._observers)
 
-    def native(self, session: Session) -> Any:
+    def restructure(self, asked: Restructuring, session: Session | None) -> None:
         """As the driver's."""
-        own = _own(session)
-        assert own is not None
-        return self._driver.native(own)
+        with self._observers.watch(
+            Activity(self.backend, "restructure", asked.collection, session is not None)
+        ):
+            self._driver.restructure(asked, _own(session))
+
+    def native(self, session: Session | None) -> Any:
+        """As the driver's."""
+        return self._driver.native(_own(session))
 
     def explain(self, operation: Operation | Scan, session: Session | None = None) -> Explanation:
         """As the driver's."""

@@ -295,6 +295,11 @@ class AsyncStorageRepository(AsyncRepository[T]):
         """What the repository works on; repositories of one storage share it."""
         return self._engine
 
+    @property
+    def collection(self) -> Collection:
+        """What the repository's operations are about."""
+        return self._collection
+
     async def ready(self) -> None:
         """Open the storage and prepare the collection now, rather than at the first use."""
         await self._engine.ready()

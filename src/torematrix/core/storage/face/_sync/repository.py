@@ -292,6 +292,11 @@ class StorageRepository(Repository[T]):
         """What the repository works on; repositories of one storage share it."""
         return self._engine
 
+    @property
+    def collection(self) -> Collection:
+        """What the repository's operations are about."""
+        return self._collection
+
     def ready(self) -> None:
         """Open the storage and prepare the collection now, rather than at the first use."""
         self._engine.ready()

@@ -16,7 +16,8 @@ from typing_extensions import override
 from ....capability import Capabilities, Feature
 from ....core._async.port import AsyncDriver, AsyncSession
 from ....core.options import Explanation, Progress, TransactionOptions
-from ....errors import CommitUnknown, StorageError
+from ....core.restructuring import Restructuring
+from ....errors import CommitUnknown, StorageError, UnavailableError
 from ....model.codec import Row
 from ....query.operations import (
     Aggregate,
@@ -48,7 +49,7 @@ from ..outcomes import read_token
 from ..plan import CollectionPlan
 from ..statements import count_command, count_pipeline, find_command, page_command, scan_command
 from ..words import NOTHING
-from . import admin, ensure, search, texts
+from . import admin, ensure, restructure, search, texts
 from .moment import AsyncMoment
 from .server import AsyncServer
 from .session import AsyncFinish, AsyncMongoSession
@@ -76,6 +77,7 @@ class AsyncMongoDriver(AsyncDriver):
 
     backend = "mongodb"
     json_documents = False
+    restructures_at_once = False
 
     def __init__(
         self, config: MongoDBConfig, finish: AsyncFinish, pause: Callable[[float], Awaitable[object]]
@@ -147,6 +149,14 @@ class AsyncMongoDriver(AsyncDriver):
     @override
     async def ensure(self, collection: Collection) -> None:
         try:
+            if await restructure.is_under_way(self.server, collection.name):
+                raise UnavailableError(
+                    f"{collection.name!r} is being migrated; where nobody is at it, a migration was interrupted, and "
+                    "migrating again goes on with it",
+                    backend=self.backend,
+                    operation="ensure",
+                    collection=collection.name,
+                )
             plan = await ensure.ensure(self.server, collection)
             await texts.ensure(self.server, plan, self._pause)
         except PyMongoError as error:
@@ -156,6 +166,12 @@ class AsyncMongoDriver(AsyncDriver):
         known.append(plan)
         for other in known:
             other.know(plan.description)
+
+    @override
+    async def restructure(self, asked: Restructuring, session: AsyncSession | None) -> None:
+        with self._translating("restructure"):
+            await restructure.restructure(self.server, asked, self._pause)
+        self._plans.pop(asked.collection, None)
 
     @override
     async def run(self, operation: Operation, session: AsyncSession | None) -> Any:
@@ -221,9 +237,9 @@ class AsyncMongoDriver(AsyncDriver):
                 await alone.end_session()
 
     @override
-    def native(self, session: AsyncSession) -> Any:
-        own: AsyncMongoSession = session  # type: ignore[assignment]  # begin gives nothing else
-        return own.session
+    def native(self, session: AsyncSession | None) -> Any:
+        own: AsyncMongoSession | None = session  # type: ignore[assignment]  # begin gives nothing else
+        return self.server.database if own is None else own.session
 
     @override
     async def explain(self, operation: Operation | Scan, session: AsyncSession | None = None) -> Explanation:

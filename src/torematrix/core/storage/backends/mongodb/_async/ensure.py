@@ -7,6 +7,7 @@ same moment as somebody else, finds the rest still to be done. The description o
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pymongo import timeout
@@ -22,7 +23,7 @@ from ..options import journal
 from ..plan import CollectionPlan, IndexDefinition
 from .server import AsyncServer
 
-__all__ = ["FORMAT", "ensure", "prepare", "stored_schemas"]
+__all__ = ["FORMAT", "ensure", "held", "index_existing", "prepare", "put", "put_schema", "stored_schemas"]
 
 FORMAT: Final = 1
 """The version of the layout in which this library stores; a database of a newer one is refused."""
@@ -37,22 +38,23 @@ async def prepare(server: AsyncServer) -> bytes:
     Raises:
         ConfigurationError: the database was written by a newer version of this library.
     """
-    held = await _held(server, [":format", ":cursor_key"])
-    if len(held) < 2:
+    known = await held(server, [":format", ":cursor_key"])
+    if len(known) < 2:
         await _create(server, META)
         await _put_once(server, ":format", FORMAT)
         await _put_once(server, ":cursor_key", secrets.token_hex(32))
-        held = await _held(server, [":format", ":cursor_key"])
-    layout = held.get(":format")
+        known = await held(server, [":format", ":cursor_key"])
+    layout = known.get(":format")
     if not isinstance(layout, int) or layout > FORMAT:
         raise ConfigurationError(
             "the database was written by a newer version of this library; upgrade torematrix-storage",
             backend="mongodb",
         )
-    return bytes.fromhex(held[":cursor_key"])
+    return bytes.fromhex(known[":cursor_key"])
 
 
-async def _held(server: AsyncServer, keys: list[str]) -> dict[str, Any]:
+async def held(server: AsyncServer, keys: list[str]) -> dict[str, Any]:
+    """What the library's own collection holds under these keys, those that are there."""
     command = {"find": META, "filter": {ID: {"$in": keys}}}
     return {document[ID]: document["value"] for document in await server.documents(command)}
 
@@ -68,9 +70,15 @@ async def _put_once(server: AsyncServer, key: str, value: Any) -> None:
                 raise
 
 
-async def _put(server: AsyncServer, key: str, value: Any) -> None:
+async def put(server: AsyncServer, key: str, value: Any) -> None:
+    """Have the library's own collection hold this under a key."""
     with timeout(server.deadline):
         await server.database[META].replace_one({ID: {"$eq": key}}, {"value": value}, upsert=True)
+
+
+async def put_schema(server: AsyncServer, name: str, description: Mapping[str, Any]) -> None:
+    """Store the description of a collection."""
+    await put(server, _COLLECTION + name, description)
 
 
 async def stored_schemas(server: AsyncServer) -> dict[str, dict[str, Any]]:
@@ -122,15 +130,15 @@ async def ensure(server: AsyncServer, collection: Collection) -> CollectionPlan:
             await server.command({"createIndexes": name, "indexes": definitions})
     else:
         for index, definitions in wanted.items():
-            await _index_existing(server, plan, index, definitions)
-    await _put(server, _COLLECTION + name, evolution.description)
+            await index_existing(server, plan, index, definitions)
+    await put_schema(server, name, evolution.description)
     return plan
 
 
 async def _make(server: AsyncServer, name: str) -> None:
     """Make the collection, unless this library has begun to make it before."""
     mark = f"making:{name}"
-    begun = await _held(server, [mark])
+    begun = await held(server, [mark])
     found = await server.command({"listCollections": 1, "filter": {"name": name}})
     batch = found["cursor"]["firstBatch"]
     if batch and not begun:
@@ -139,7 +147,7 @@ async def _make(server: AsyncServer, name: str) -> None:
             backend="mongodb",
             collection=name,
         )
-    await _put(server, mark, 1)
+    await put(server, mark, 1)
     await _create(server, name)
 
 
@@ -168,10 +176,10 @@ async def _extend(server: AsyncServer, plan: CollectionPlan, evolution: Evolutio
         field.key: field.default if field.has_default else None for field in added
     }
     keys = [stored_key(key) for key in values]
-    held = await server.documents(
+    found = await server.documents(
         {"find": plan.collection, "filter": {"$or": [{key: {"$exists": True}} for key in keys]}, "limit": 1}
     )
-    if held:
+    if found:
         names = ", ".join(repr(field.name) for field in added)
         raise ConfigurationError(
             f"{names} of {plan.collection!r} is new, and existing entities hold something under that name already; "
@@ -185,9 +193,10 @@ async def _extend(server: AsyncServer, plan: CollectionPlan, evolution: Evolutio
     )
 
 
-async def _index_existing(
+async def index_existing(
     server: AsyncServer, plan: CollectionPlan, name: str, definitions: list[IndexDefinition]
 ) -> None:
+    """Make an index on what is there; DuplicateError where documents do not meet a unique one."""
     if not definitions:
         return
     try:

@@ -17,7 +17,8 @@ from typing_extensions import override
 from ....capability import Capabilities, Feature
 from ....core._sync.port import Driver, Session
 from ....core.options import Explanation, Progress, TransactionOptions
-from ....errors import CommitUnknown, StorageError
+from ....core.restructuring import Restructuring
+from ....errors import CommitUnknown, StorageError, UnavailableError
 from ....model.codec import Row
 from ....query.operations import (
     Aggregate,
@@ -49,7 +50,7 @@ from ..outcomes import read_token
 from ..plan import CollectionPlan
 from ..statements import count_command, count_pipeline, find_command, page_command, scan_command
 from ..words import NOTHING
-from . import admin, ensure, search, texts
+from . import admin, ensure, restructure, search, texts
 from .moment import Moment
 from .server import Server
 from .session import Finish, MongoSession
@@ -77,6 +78,7 @@ class MongoDriver(Driver):
 
     backend = "mongodb"
     json_documents = False
+    restructures_at_once = False
 
     def __init__(self, config: MongoDBConfig, finish: Finish, pause: Callable[[float], object]) -> None:
         self.config = config
@@ -146,6 +148,14 @@ class MongoDriver(Driver):
     @override
     def ensure(self, collection: Collection) -> None:
         try:
+            if restructure.is_under_way(self.server, collection.name):
+                raise UnavailableError(
+                    f"{collection.name!r} is being migrated; where nobody is at it, a migration was interrupted, and "
+                    "migrating again goes on with it",
+                    backend=self.backend,
+                    operation="ensure",
+                    collection=collection.name,
+                )
             plan = ensure.ensure(self.server, collection)
             texts.ensure(self.server, plan, self._pause)
         except PyMongoError as error:
@@ -155,6 +165,12 @@ class MongoDriver(Driver):
         known.append(plan)
         for other in known:
             other.know(plan.description)
+
+    @override
+    def restructure(self, asked: Restructuring, session: Session | None) -> None:
+        with self._translating("restructure"):
+            restructure.restructure(self.server, asked, self._pause)
+        self._plans.pop(asked.collection, None)
 
     @override
     def run(self, operation: Operation, session: Session | None) -> Any:
@@ -216,9 +232,9 @@ class MongoDriver(Driver):
                 alone.end_session()
 
     @override
-    def native(self, session: Session) -> Any:
-        own: MongoSession = session  # type: ignore[assignment]  # begin gives nothing else
-        return own.session
+    def native(self, session: Session | None) -> Any:
+        own: MongoSession | None = session  # type: ignore[assignment]  # begin gives nothing else
+        return self.server.database if own is None else own.session
 
     @override
     def explain(self, operation: Operation | Scan, session: Session | None = None) -> Explanation:

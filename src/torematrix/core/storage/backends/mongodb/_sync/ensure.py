@@ -8,6 +8,7 @@ same moment as somebody else, finds the rest still to be done. The description o
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pymongo import timeout
@@ -23,7 +24,7 @@ from ..options import journal
 from ..plan import CollectionPlan, IndexDefinition
 from .server import Server
 
-__all__ = ["FORMAT", "ensure", "prepare", "stored_schemas"]
+__all__ = ["FORMAT", "ensure", "held", "index_existing", "prepare", "put", "put_schema", "stored_schemas"]
 
 FORMAT: Final = 1
 """The version of the layout in which this library stores; a database of a newer one is refused."""
@@ -38,22 +39,23 @@ def prepare(server: Server) -> bytes:
     Raises:
         ConfigurationError: the database was written by a newer version of this library.
     """
-    held = _held(server, [":format", ":cursor_key"])
-    if len(held) < 2:
+    known = held(server, [":format", ":cursor_key"])
+    if len(known) < 2:
         _create(server, META)
         _put_once(server, ":format", FORMAT)
         _put_once(server, ":cursor_key", secrets.token_hex(32))
-        held = _held(server, [":format", ":cursor_key"])
-    layout = held.get(":format")
+        known = held(server, [":format", ":cursor_key"])
+    layout = known.get(":format")
     if not isinstance(layout, int) or layout > FORMAT:
         raise ConfigurationError(
             "the database was written by a newer version of this library; upgrade torematrix-storage",
             backend="mongodb",
         )
-    return bytes.fromhex(held[":cursor_key"])
+    return bytes.fromhex(known[":cursor_key"])
 
 
-def _held(server: Server, keys: list[str]) -> dict[str, Any]:
+def held(server: Server, keys: list[str]) -> dict[str, Any]:
+    """What the library's own collection holds under these keys, those that are there."""
     command = {"find": META, "filter": {ID: {"$in": keys}}}
     return {document[ID]: document["value"] for document in server.documents(command)}
 
@@ -69,9 +71,15 @@ def _put_once(server: Server, key: str, value: Any) -> None:
                 raise
 
 
-def _put(server: Server, key: str, value: Any) -> None:
+def put(server: Server, key: str, value: Any) -> None:
+    """Have the library's own collection hold this under a key."""
     with timeout(server.deadline):
         server.database[META].replace_one({ID: {"$eq": key}}, {"value": value}, upsert=True)
+
+
+def put_schema(server: Server, name: str, description: Mapping[str, Any]) -> None:
+    """Store the description of a collection."""
+    put(server, _COLLECTION + name, description)
 
 
 def stored_schemas(server: Server) -> dict[str, dict[str, Any]]:
@@ -122,15 +130,15 @@ def ensure(server: Server, collection: Collection) -> CollectionPlan:
             server.command({"createIndexes": name, "indexes": definitions})
     else:
         for index, definitions in wanted.items():
-            _index_existing(server, plan, index, definitions)
-    _put(server, _COLLECTION + name, evolution.description)
+            index_existing(server, plan, index, definitions)
+    put_schema(server, name, evolution.description)
     return plan
 
 
 def _make(server: Server, name: str) -> None:
     """Make the collection, unless this library has begun to make it before."""
     mark = f"making:{name}"
-    begun = _held(server, [mark])
+    begun = held(server, [mark])
     found = server.command({"listCollections": 1, "filter": {"name": name}})
     batch = found["cursor"]["firstBatch"]
     if batch and not begun:
@@ -139,7 +147,7 @@ def _make(server: Server, name: str) -> None:
             backend="mongodb",
             collection=name,
         )
-    _put(server, mark, 1)
+    put(server, mark, 1)
     _create(server, name)
 
 
@@ -168,10 +176,10 @@ def _extend(server: Server, plan: CollectionPlan, evolution: Evolution) -> None:
         field.key: field.default if field.has_default else None for field in added
     }
     keys = [stored_key(key) for key in values]
-    held = server.documents(
+    found = server.documents(
         {"find": plan.collection, "filter": {"$or": [{key: {"$exists": True}} for key in keys]}, "limit": 1}
     )
-    if held:
+    if found:
         names = ", ".join(repr(field.name) for field in added)
         raise ConfigurationError(
             f"{names} of {plan.collection!r} is new, and existing entities hold something under that name already; "
@@ -183,9 +191,10 @@ def _extend(server: Server, plan: CollectionPlan, evolution: Evolution) -> None:
     server.slow({"update": plan.collection, "updates": [update], "writeConcern": journal(server.config)})
 
 
-def _index_existing(
+def index_existing(
     server: Server, plan: CollectionPlan, name: str, definitions: list[IndexDefinition]
 ) -> None:
+    """Make an index on what is there; DuplicateError where documents do not meet a unique one."""
     if not definitions:
         return
     try:

@@ -14,6 +14,7 @@ from typing_extensions import override
 from ....capability import Capabilities, Feature
 from ....core._async.port import AsyncDriver, AsyncSession
 from ....core.options import Explanation, Isolation, Progress, TransactionOptions
+from ....core.restructuring import Restructuring
 from ....errors import CommitUnknown, ConflictError, DuplicateError, StorageError
 from ....model.codec import Row
 from ....query.operations import (
@@ -44,7 +45,7 @@ from ..plan import TablePlan
 from ..quoting import array_text
 from ..statements import count_statement, find_statement, page_statement, scan_statement
 from ..waiting import AsyncWaiting
-from . import admin, ensure, search, writes
+from . import admin, ensure, restructure, search, writes
 from .connection import AsyncLink
 from .explain import explain
 from .lost import NUMBER, are_same, notes_of, number_of, outcome_of, settle
@@ -265,7 +266,7 @@ class AsyncPostgreSQLDriver(AsyncDriver):
                 await AsyncWaiting.finished(_close, link, name)
 
     @override
-    def native(self, session: AsyncSession) -> AsyncLink:
+    def native(self, session: AsyncSession | None) -> AsyncLink:
         own: AsyncPostgreSQLSession = session  # type: ignore[assignment]  # begin gives nothing else
         return own.link
 
@@ -283,6 +284,12 @@ class AsyncPostgreSQLDriver(AsyncDriver):
                 async with self._together(None) as link:
                     await ensure.ensure(link, plan)
         collection.plan = plan
+
+    @override
+    async def restructure(self, asked: Restructuring, session: AsyncSession | None) -> None:
+        own: AsyncPostgreSQLSession = session  # type: ignore[assignment]  # begin gives nothing else, and there is one
+        async with self._translating("restructure", asked.collection):
+            await restructure.restructure(own.link, asked)
 
     @override
     async def explain(self, operation: Operation | Scan, session: AsyncSession | None = None) -> Explanation:

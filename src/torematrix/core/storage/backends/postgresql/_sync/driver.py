@@ -15,6 +15,7 @@ from typing_extensions import override
 from ....capability import Capabilities, Feature
 from ....core._sync.port import Driver, Session
 from ....core.options import Explanation, Isolation, Progress, TransactionOptions
+from ....core.restructuring import Restructuring
 from ....errors import CommitUnknown, ConflictError, DuplicateError, StorageError
 from ....model.codec import Row
 from ....query.operations import (
@@ -45,7 +46,7 @@ from ..plan import TablePlan
 from ..quoting import array_text
 from ..statements import count_statement, find_statement, page_statement, scan_statement
 from ..waiting import Waiting
-from . import admin, ensure, search, writes
+from . import admin, ensure, restructure, search, writes
 from .connection import Link
 from .explain import explain
 from .lost import NUMBER, are_same, notes_of, number_of, outcome_of, settle
@@ -264,7 +265,7 @@ class PostgreSQLDriver(Driver):
                 Waiting.finished(_close, link, name)
 
     @override
-    def native(self, session: Session) -> Link:
+    def native(self, session: Session | None) -> Link:
         own: PostgreSQLSession = session  # type: ignore[assignment]  # begin gives nothing else
         return own.link
 
@@ -282,6 +283,12 @@ class PostgreSQLDriver(Driver):
                 with self._together(None) as link:
                     ensure.ensure(link, plan)
         collection.plan = plan
+
+    @override
+    def restructure(self, asked: Restructuring, session: Session | None) -> None:
+        own: PostgreSQLSession = session  # type: ignore[assignment]  # begin gives nothing else, and there is one
+        with self._translating("restructure", asked.collection):
+            restructure.restructure(own.link, asked)
 
     @override
     def explain(self, operation: Operation | Scan, session: Session | None = None) -> Explanation:

@@ -29,10 +29,8 @@ def begin_statement(options: TransactionOptions) -> str:
     by which its fate can be asked should the answer to COMMIT be lost.
     """
     reads = "1" if options.read_only else NUMBER
-    return (
-        f"BEGIN ISOLATION LEVEL {_LEVELS[options.isolation]}{' READ ONLY' if options.read_only else ''}; "
-        f"SELECT {reads}"
-    )
+    level = "READ COMMITTED" if options.restructures else _LEVELS[options.isolation]
+    return f"BEGIN ISOLATION LEVEL {level}{' READ ONLY' if options.read_only else ''}; SELECT {reads}"
 
 
 class _Driver(Protocol):
