@@ -15,7 +15,7 @@ import io
 import linecache
 import tokenize
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 __all__ = ["checksum_of"]
 
@@ -44,10 +44,10 @@ def _text(value: Any) -> str:
     if isinstance(value, type):
         return f"{value.__module__}.{value.__qualname__}"
     if isinstance(value, (list, tuple)):
-        items: Iterable[Any] = value
+        items = cast("Iterable[Any]", value)
         return f"[{','.join(map(_text, items))}]"
     if isinstance(value, dict):
-        members: dict[Any, Any] = value
+        members = cast("dict[Any, Any]", value)
         return f"{{{','.join(f'{_text(key)}:{_text(inner)}' for key, inner in members.items())}}}"
     if callable(value) and not hasattr(value, "__origin__"):
         return str(getattr(value, "__qualname__", type(value).__qualname__))
@@ -55,22 +55,39 @@ def _text(value: Any) -> str:
 
 
 def _source(function: Callable[..., Any]) -> str:
-    code: Any = function.__code__  # type: ignore[attr-defined]  # it is a function
+    code: Any = function.__code__
+    linecache.checkcache(code.co_filename)
     lines = linecache.getlines(code.co_filename, getattr(function, "__globals__", None))
-    if not lines:
-        return _code(code)
-    try:
-        tree = ast.parse("".join(lines))
-    except SyntaxError:
-        return _code(code)
-    found = [
-        ast.get_source_segment("".join(lines), node) or ""
-        for node in ast.walk(tree)
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
-        and _begins(node) == code.co_firstlineno
-    ]
     # Of several lambdas that begin in one line nobody can tell which it is: then all of them count.
-    return "".join(map(_bare, found)) if found else _code(code)
+    return _functions("".join(lines)).get(code.co_firstlineno) or _code(code)
+
+
+@functools.lru_cache(maxsize=64)
+def _functions(source: str) -> dict[int, str]:
+    """The functions in a source, without comments and spacing, by the lines in which they begin."""
+    found: dict[int, str] = {}
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return found
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            line = _begins(node)
+            found[line] = found.get(line, "") + _bare(_segment(source, node))
+    return found
+
+
+def _segment(source: str, node: ast.expr | ast.stmt) -> str:
+    # As ``ast.get_source_segment``, which takes the whole source apart for every node.
+    lines = list(_lines(source)[node.lineno - 1 : node.end_lineno])
+    lines[-1] = lines[-1].encode()[: node.end_col_offset].decode()
+    lines[0] = lines[0].encode()[node.col_offset :].decode()
+    return "".join(lines)
+
+
+@functools.lru_cache(maxsize=4)
+def _lines(source: str) -> tuple[str, ...]:
+    return tuple(source.splitlines(keepends=True))
 
 
 def _begins(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> int:

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from ..errors import ConfigurationError
+from .drift import Drift
 from .migrations import Migration, number_of
 
 __all__ = ["discovered", "write_new"]
@@ -25,7 +26,7 @@ _EXAMPLE: Final = """\
 """
 _TEMPLATE: Final = '''"""{description}"""
 
-from torematrix.core.storage import {imports}
+{further}from torematrix.core.storage import {imports}
 
 
 class {name}(Migration):
@@ -99,7 +100,7 @@ def _of_file(path: Path) -> ModuleType:
     return module
 
 
-def write_new(folder: Path, last: str | None, description: str, source: str | None) -> Path:
+def write_new(folder: Path, last: str | None, description: str, drift: Drift | None) -> Path:
     """Write the file of a new migration; its path.
 
     Raises:
@@ -110,12 +111,14 @@ def write_new(folder: Path, last: str | None, description: str, source: str | No
         raise ConfigurationError("describe in a line what the migration is for")
     width = _WIDTH if last is None else len(last)
     version = str(1 if last is None else number_of(last) + 1).zfill(width)
-    steps = _EXAMPLE if source is None else "".join(f"        {line}\n" for line in source.splitlines())
+    steps = _EXAMPLE if drift is None else "".join(f"        {line}\n" for line in drift.source)
+    further = "" if drift is None else "".join(f"{line}\n" for line in drift.imports)
     text = description.replace("\\", "\\\\").replace('"', '\\"')
     imports = ", ".join(["Migration", *sorted(set(re.findall(r"^\s*([A-Z]\w+)\(", steps, re.MULTILINE)))])
     name = "".join(word[:1].upper() + word[1:] for word in words)
     content = _TEMPLATE.format(
         description=text,
+        further=further,
         imports=imports,
         name=name if name[0].isalpha() else f"Migration{name}",
         version=version,

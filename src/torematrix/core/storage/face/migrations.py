@@ -374,9 +374,8 @@ def parts_of(
     raws = [step for step in migration.steps if isinstance(step, RawStep)]
     if now is None:
         return [_raw(step, backend, direction, migration) for step in _in_order(raws, direction)], None
-    if direction == UP:
-        steps = [(step, None) for step in migration.steps]
-    else:
+    steps: list[tuple[Step, Description | None]] = [(step, None) for step in migration.steps]
+    if direction == DOWN:
         steps = _with_earlier(migration, collection, record)
     parts: list[Part] = []
     pending: list[Change] = []

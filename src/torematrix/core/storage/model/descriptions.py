@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from ..errors import ConfigurationError
 from ._describe import describe_shape
 from ._indexes import IndexSpec, index_spec, reach, spec_of
-from ._keys import escape_key, join_path, key_segment, split_path
+from ._keys import join_path, key_segment, split_path
 from ._scalars import Scalar
 from .markers import Index
 from .stored import described_index, whole_schema
@@ -23,6 +23,7 @@ __all__ = [
     "field_of",
     "fitted",
     "renamed",
+    "replaced",
     "with_field",
     "with_index",
     "with_searchable",
@@ -57,12 +58,12 @@ def field_of(collection: str, description: Description, name: str) -> dict[str, 
 
 def with_field(description: Description, name: str, described: Mapping[str, Any]) -> Description:
     """The description with that field, in the place of the one of its name or behind the others."""
-    return {**description, "fields": {**description["fields"], name: dict(described)}}
+    return _with_gone({**description, "fields": {**description["fields"], name: dict(described)}})
 
 
 def without_field(description: Description, name: str) -> Description:
     """The description without a field, and without the indexes and the search that look at it."""
-    return {
+    without = {
         **description,
         "fields": {key: value for key, value in description["fields"].items() if key != name},
         "indexes": [
@@ -73,6 +74,7 @@ def without_field(description: Description, name: str) -> Description:
         "searchable": [entry for entry in description["searchable"] if _top(entry[0]) != name],
         "revision": None if description["revision"] == name else description["revision"],
     }
+    return _with_gone(without, name)
 
 
 def renamed(description: Description, name: str, new: str) -> Description:
@@ -86,13 +88,14 @@ def renamed(description: Description, name: str, new: str) -> Description:
     for index in description["indexes"]:
         paths = [moved(path) for path in index["paths"]]
         indexes.append(index if paths == index["paths"] else _named_anew(index, {**index, "paths": paths}))
-    return {
+    moved_all = {
         **description,
         "fields": {new if key == name else key: value for key, value in description["fields"].items()},
         "indexes": indexes,
         "searchable": [[moved(path), weight] for path, weight in description["searchable"]],
         "revision": new if description["revision"] == name else description["revision"],
     }
+    return moved_all if description["freeform"] else _with_gone(moved_all, name)
 
 
 def fitted(collection: str, description: Description, names: Iterable[str]) -> Description:
@@ -135,7 +138,7 @@ def with_index(collection: str, description: Description, marker: Index) -> Desc
     """The description with one more index; the same where it is there already.
 
     Raises:
-        ConfigurationError: a path leads nowhere, or the name is taken by another index.
+        ConfigurationError: a path leads nowhere, or another index has that name or is on the same.
     """
     schema = whole_schema(collection, description)
     extras = bool(description["freeform"] or description["extras"])
@@ -144,9 +147,12 @@ def with_index(collection: str, description: Description, marker: Index) -> Desc
     for index in description["indexes"]:
         if index == found:
             return description
-        if index["name"] == found["name"]:
+        covers = all(index[part] == found[part] for part in ("paths", "unique", "substring"))
+        if index["name"] == found["name"] or covers:
             raise ConfigurationError(
-                f"{collection!r} has another index named {spec.name!r}", collection=collection
+                f"{collection!r} has another index named {index['name']!r}"
+                + (" on the same" if covers else ""),
+                collection=collection,
             )
     return {**description, "indexes": [*description["indexes"], found]}
 
@@ -180,6 +186,18 @@ def without_searchable(collection: str, description: Description, path: str) -> 
     return {**description, "searchable": kept}
 
 
+def replaced(before: Description, after: Description) -> Description:
+    """The description ``after`` as the one that follows ``before``."""
+    return _with_gone({**after, "gone": before.get("gone", [])}, *before["fields"])
+
+
+def _with_gone(description: Description, *names: str) -> Description:
+    """The description with a note of the fields that a migration took away, so that no class brings them back."""
+    gone = sorted({*description.get("gone", ()), *names} - set(description["fields"]))
+    kept = {key: value for key, value in description.items() if key != "gone"}
+    return {**kept, "gone": gone} if gone else kept
+
+
 def _top(path: str) -> str:
     """The field that a path begins with."""
     return split_path(path)[0]
@@ -194,8 +212,3 @@ def _named_anew(before: Mapping[str, Any], after: dict[str, Any]) -> dict[str, A
 
 def _own_name(spec: IndexSpec) -> str:
     return spec_of(spec.paths, spec.scalars, unique=spec.unique, substring=spec.substring).name
-
-
-def keys_of(description: Description) -> set[str]:
-    """The stored keys of the declared fields."""
-    return {escape_key(name) for name in description["fields"]}

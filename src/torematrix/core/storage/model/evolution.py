@@ -6,7 +6,7 @@ Everything else could lose or reinterpret data and is refused, with the migratio
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -42,6 +42,14 @@ class Evolution(msgspec.Struct, frozen=True):
         """Whether everything is in place."""
         return not (self.created or self.columns or self.documents or self.indexes or self.search_changed)
 
+    def leaves(self, stored: Mapping[str, Any]) -> bool:
+        """Whether everything is in place, and described as it would be, but for the order of indexes."""
+        return self.is_empty and _unordered(self.description) == _unordered(stored)
+
+
+def _unordered(description: Mapping[str, Any]) -> dict[str, Any]:
+    return {**description, "indexes": {index["name"]: index for index in description["indexes"]}}
+
 
 def evolve(collection: str, stored: Mapping[str, Any] | None, schema: Schema) -> Evolution:
     """What is to be done, given the stored description (None for a new collection).
@@ -64,7 +72,7 @@ def evolve(collection: str, stored: Mapping[str, Any] | None, schema: Schema) ->
     for field in schema.fields:
         before = known.get(field.name)
         if before is None:
-            _check_added(collection, field)
+            _check_added(collection, field, stored.get("gone", ()))
             (documents if field.scalar is None else columns).append(field)
         else:
             _check_kept(collection, field, before, declared["fields"][field.name])
@@ -81,6 +89,7 @@ def evolve(collection: str, stored: Mapping[str, Any] | None, schema: Schema) ->
         "extras": stored["extras"] or declared["extras"],
         "fields": {**known, **declared["fields"]},
         "indexes": [*declared["indexes"], *kept_indexes],
+        **({"gone": stored["gone"]} if "gone" in stored else {}),
     }
     return Evolution(
         False,
@@ -92,7 +101,13 @@ def evolve(collection: str, stored: Mapping[str, Any] | None, schema: Schema) ->
     )
 
 
-def _check_added(collection: str, field: Field) -> None:
+def _check_added(collection: str, field: Field, gone: Collection[str]) -> None:
+    if field.name in gone:
+        raise _refused(
+            collection,
+            f"a migration has dropped or renamed the field {field.name!r}, and this class is from before it",
+            f"add the field {field.name!r}, if it is to come back",
+        )
     if not field.nullable and not field.has_default:
         raise _refused(
             collection,

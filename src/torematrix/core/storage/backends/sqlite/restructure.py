@@ -22,6 +22,8 @@ __all__ = ["restructure"]
 
 _ASIDE: Final = "$old"
 """Ends the name of a column whose field is no more; no column of a field can end so."""
+_ERROR: Final = 1
+"""SQLITE_ERROR: what was asked for cannot be done."""
 
 
 def restructure(connection: apsw.Connection, asked: Restructuring) -> None:
@@ -80,7 +82,9 @@ def _rewrite(
 def _alter(connection: apsw.Connection, plan: TablePlan, change: str, column: str) -> None:
     try:
         connection.execute(f"ALTER TABLE {plan.table} {change}")
-    except apsw.SQLError as error:
+    except apsw.Error as error:
+        if error.result & 0xFF != _ERROR:
+            raise
         raise MigrationError(
             f"the column {column!r} of {plan.collection!r} cannot be changed: a view, a trigger or an index that this "
             "library did not make stands on it; drop that first",

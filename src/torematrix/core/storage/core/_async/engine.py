@@ -17,6 +17,7 @@ from typing import Any, Self
 from ...capability import Feature
 from ...errors import ConfigurationError, DuplicateError, StorageError, TransactionError
 from ...model.codec import Codec, Row
+from ...model.evolution import evolve
 from ...model.names import check_collection
 from ...model.schema import Schema
 from ...query.operations import Collection, Insert, Operation, Patch, Remove, Replace, Scan, Upsert
@@ -122,6 +123,24 @@ class AsyncEngine:
         for collection in self._collections.values():
             if collection.name == name:
                 collection.plan = None
+
+    async def renew(self, name: str) -> None:
+        """Have a collection, whose schema has been changed, ensured for the classes that fit it as it is.
+
+        For the others that waits until they are used: nobody asked for what they would change.
+        """
+        stored = (await self.driver.collections()).get(name)
+        for key, collection in list(self._collections.items()):
+            if collection.name != name or collection.plan is not None:
+                continue
+            try:
+                fits = stored is not None and evolve(name, stored, collection.schema).leaves(stored)
+            except ConfigurationError:
+                fits = False
+            if fits:
+                await self.prepare(collection)
+            else:
+                self._collections.pop(key, None)
 
     async def cursor_key(self) -> bytes:
         """The secret that signs cursors."""

@@ -18,6 +18,7 @@ from typing import Any, Self
 from ...capability import Feature
 from ...errors import ConfigurationError, DuplicateError, StorageError, TransactionError
 from ...model.codec import Codec, Row
+from ...model.evolution import evolve
 from ...model.names import check_collection
 from ...model.schema import Schema
 from ...query.operations import Collection, Insert, Operation, Patch, Remove, Replace, Scan, Upsert
@@ -123,6 +124,24 @@ class Engine:
         for collection in self._collections.values():
             if collection.name == name:
                 collection.plan = None
+
+    def renew(self, name: str) -> None:
+        """Have a collection, whose schema has been changed, ensured for the classes that fit it as it is.
+
+        For the others that waits until they are used: nobody asked for what they would change.
+        """
+        stored = self.driver.collections().get(name)
+        for key, collection in list(self._collections.items()):
+            if collection.name != name or collection.plan is not None:
+                continue
+            try:
+                fits = stored is not None and evolve(name, stored, collection.schema).leaves(stored)
+            except ConfigurationError:
+                fits = False
+            if fits:
+                self.prepare(collection)
+            else:
+                self._collections.pop(key, None)
 
     def cursor_key(self) -> bytes:
         """The secret that signs cursors."""

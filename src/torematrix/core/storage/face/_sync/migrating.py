@@ -3,36 +3,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from time import monotonic
 from types import ModuleType
 from typing import Any, Final
 
-import msgspec
-
-from ...capability import Feature, Support
-from ...core._sync.engine import Engine
-from ...core._sync.port import Session
-from ...core.options import Progress, TransactionOptions
+from ...core.options import Progress
 from ...errors import (
     ConfigurationError,
-    ConflictError,
-    DuplicateError,
-    MigrationError,
     StorageError,
-    UnavailableError,
 )
-from ...model.descriptions import Description
-from ...model.names import MIGRATIONS
-from ...model.schema import schema_of
-from ...query.filters import F
-from ..awaiting import not_awaitable
 from ..discovery import discovered, write_new
 from ..drift import Drift, drift_of
-from ..ids import now
 from ..migrations import (
     DOWN,
     UP,
@@ -41,17 +23,13 @@ from ..migrations import (
     MigrationHistory,
     MigrationPlan,
     MigrationStatus,
-    Part,
-    PlannedMigration,
     check_registered,
-    chosen,
     history_id,
-    overrides,
-    parts_of,
     statuses,
-    told,
 )
 from ..retries import retrying
+from .lease import Lease
+from .migration_work import MigrationWork
 from .repository import StorageRepository
 
 __all__ = ["MigrationManager"]
@@ -169,12 +147,12 @@ class MigrationManager:
         self, repository: StorageRepository[Any], target_version: str | None = None
     ) -> list[MigrationHistory]:
         """Note migrations up to a version as applied without carrying them out: the collection is as they leave it."""
-        work = Work(repository, self.migrations, UP, target_version, None, stamps=True)
+        work = MigrationWork(repository, self.migrations, UP, target_version, None, stamps=True)
         return self._carry_out(work)
 
     def history(self, repository: StorageRepository[Any]) -> list[MigrationHistory]:
         """What is noted of the repository's collection, in the order of the versions."""
-        return Work(repository, self.migrations, UP, None, None).records()
+        return MigrationWork(repository, self.migrations, UP, None, None).records()
 
     def status(self, repository: StorageRepository[Any]) -> list[MigrationStatus]:
         """Where every migration stands on the repository's collection."""
@@ -192,19 +170,22 @@ class MigrationManager:
         Raises:
             MigrationError, ConfigurationError, UnsupportedError: as it would, where that shows without the entities.
         """
-        work = Work(repository, self.migrations, direction, target_version, None)
+        work = MigrationWork(repository, self.migrations, direction, target_version, None)
         return work.plan()
 
-    def new(self, folder: str | Path, description: str, *, source: str | None = None) -> Path:
+    def new(self, folder: str | Path, description: str, *, drift: Drift | None = None) -> Path:
         """Write the file of a new migration, numbered after the last one registered; its path.
 
         Args:
             folder: where it is written.
             description: what it is for; the file is named after it.
-            source: the lines of its steps, as ``diff`` gives them; None for an example.
+            drift: what ``diff`` found, whose steps it takes; None for an example.
+
+        Raises:
+            ConfigurationError: the description names nothing, or the file is there already.
         """
         last = self.migrations[-1].version if self._migrations else None
-        return write_new(Path(folder), last, description, source)
+        return write_new(Path(folder), last, description, drift)
 
     def diff(self, repository: StorageRepository[Any]) -> Drift:
         """How the class of the repository differs from what its collection is made for, and the steps to get there."""
@@ -219,388 +200,40 @@ class MigrationManager:
         target: str | None,
         progress: Progress | None,
     ) -> list[MigrationHistory]:
-        work = Work(repository, self.migrations, direction, target, progress)
+        work = MigrationWork(repository, self.migrations, direction, target, progress)
         work.plan()  # whatever shows without the entities is refused before anything is changed
         return self._carry_out(work)
 
-    def _carry_out(self, work: Work) -> list[MigrationHistory]:
+    def _carry_out(self, work: MigrationWork) -> list[MigrationHistory]:
         done: list[MigrationHistory] = []
         if not work.remaining():
             return done
         work.prepare()
-        if work.at_once:
-            while (pending := work.remaining()) is not None and pending:
-                record = self._at_once(work, pending[0])
-                if record is not None:
-                    done.append(record)
-            return done
+        try:
+            (self._one_by_one if work.at_once else self._in_turn)(work, done)
+        finally:
+            work.renew()
+        return done
+
+    def _one_by_one(self, work: MigrationWork, done: list[MigrationHistory]) -> None:
+        while pending := work.remaining():
+            record = self._at_once(work, pending[0])
+            if record is not None:
+                done.append(record)
+
+    def _in_turn(self, work: MigrationWork, done: list[MigrationHistory]) -> None:
         lease = Lease(work, self._lease)
         for attempt in retrying(_ATTEMPTS, self._patience):
             with attempt:
                 lease.take()
         try:
             while pending := work.remaining():
-                done.append(work.in_parts(pending[0], lease))
+                done.append(work.in_parts(pending[0], lease.beat))
         finally:
             lease.give_back()
-        return done
 
-    def _at_once(self, work: Work, expected: Migration) -> MigrationHistory | None:
+    def _at_once(self, work: MigrationWork, expected: Migration) -> MigrationHistory | None:
         for attempt in retrying(_ATTEMPTS, self._patience):
             with attempt:
                 return work.in_transaction(expected)
         raise StorageError("the migration was never attempted")
-
-
-class Work:
-    """One call of the manager: a collection, and which way it is to go.
-
-    Attributes:
-        engine: what the collection is on.
-        at_once: whether the engine changes schemas in transactions.
-    """
-
-    def __init__(
-        self,
-        repository: StorageRepository[Any],
-        migrations: tuple[Migration, ...],
-        direction: Direction,
-        target: str | None,
-        progress: Progress | None,
-        *,
-        stamps: bool = False,
-    ) -> None:
-        self.engine: Engine = repository.engine
-        self.collection = repository.collection_name
-        self._repository = repository
-        self._migrations = migrations
-        self._direction = direction
-        self._target = target
-        self._progress = progress
-        self._stamps = stamps
-        own = self.engine.collection(MIGRATIONS, schema_of(MigrationHistory, searchable=()))
-        self._own = own
-        self.ledger: StorageRepository[MigrationHistory] = StorageRepository(self.engine, own)
-
-    @property
-    def at_once(self) -> bool:
-        """Whether the engine changes schemas in transactions."""
-        return bool(self.engine.driver.restructures_at_once)
-
-    def prepare(self) -> None:
-        """Make the collection of notes, and the note that is the lock."""
-        self.engine.open()
-        self.engine.prepare(self._own)
-        identity = history_id(self.collection, MigrationHistory.lock)
-        if self.ledger.get(identity) is None:
-            try:
-                self.ledger.create(
-                    MigrationHistory(id=identity, collection=self.collection, state=MigrationHistory.lock)
-                )
-            except DuplicateError:
-                return  # another process was first
-
-    def records(self) -> list[MigrationHistory]:
-        """What is noted of the collection."""
-        if self._own.plan is None:
-            self.engine.open()
-            if MIGRATIONS not in self.engine.driver.collections():
-                return []
-            self.engine.prepare(self._own)
-        notes = self.ledger.list(F("collection") == self.collection)
-        return sorted((note for note in notes if note.version), key=lambda note: int(note.version))
-
-    def remaining(self) -> list[Migration]:
-        """The migrations that are to be carried out."""
-        return self._chosen(self.records())
-
-    def _chosen(self, records: list[MigrationHistory]) -> list[Migration]:
-        return chosen(self.collection, self._migrations, records, self._direction, self._target)
-
-    def _described(self) -> Description | None:
-        return self.engine.driver.collections().get(self.collection)
-
-    def plan(self) -> MigrationPlan:
-        """What would be done."""
-        records = self.records()
-        by_version = {int(record.version): record for record in records}
-        described = self._described()
-        planned: list[PlannedMigration] = []
-        for migration in self._chosen(records):
-            record = by_version.get(int(migration.version))
-            if record is None or record.state not in ("applying", "reverting"):
-                _, described = self._parts(migration, described, record)
-            planned.append(
-                PlannedMigration(
-                    migration.version,
-                    migration.description,
-                    self._direction,
-                    told(migration, self._direction),
-                )
-            )
-        return MigrationPlan(self.collection, tuple(planned))
-
-    def _parts(
-        self, migration: Migration, described: Description | None, record: MigrationHistory | None
-    ) -> tuple[list[Part], Description | None]:
-        backend = self.engine.driver.backend
-        return parts_of(migration, self._direction, backend, self.collection, described, record)
-
-    # ------------------------------------------------------------------------------------------------- in a transaction
-
-    def in_transaction(self, expected: Migration) -> MigrationHistory | None:
-        """Carry out the next migration, all of it or nothing; None where another process did."""
-        code = self._has_code(expected)
-        if code:
-            self._prepare_class()
-        began = monotonic()
-        described = self._described()
-        options = TransactionOptions(restructures=not code)
-        with self.engine.transaction(options, unprepared=True) as scope:
-            lock = self.ledger.get(history_id(self.collection, MigrationHistory.lock))
-            if lock is None:
-                raise MigrationError("the note that is the lock is gone", collection=self.collection)
-            self.ledger.update(lock)  # whoever else is here waits, and finds it changed
-            records = self.records()
-            pending = self._chosen(records)
-            if not pending or pending[0].version != expected.version:
-                return None
-            noted = next((record for record in records if record.version == expected.version), None)
-            if not self._stamps:
-                parts, _ = self._parts(expected, described, noted)
-                for part in parts:
-                    self._perform(expected, part, scope.root().session, uuid.uuid4().hex)
-            record = self._note(expected, None if self._stamps else described, noted, monotonic() - began)
-        self.engine.forget(self.collection)
-        return record
-
-    def _prepare_class(self) -> None:
-        """Have the collection be of the class that code works with; where it cannot be, say so."""
-        if self._repository.collection.plan is None:
-            self.engine.prepare(self._repository.collection)
-
-    def _has_code(self, migration: Migration) -> bool:
-        return not self._stamps and overrides(migration, self._direction)
-
-    def _note(
-        self,
-        migration: Migration,
-        described: Description | None,
-        noted: MigrationHistory | None,
-        seconds: float,
-    ) -> MigrationHistory:
-        identity = history_id(self.collection, migration.version)
-        if self._direction == DOWN:
-            self.ledger.delete(identity)
-            return noted if noted is not None else self._fresh(migration, described)
-        record = self._fresh(migration, described)
-        record.applied_at, record.seconds = now(), seconds
-        return self.ledger.create(record)
-
-    def _fresh(self, migration: Migration, described: Description | None) -> MigrationHistory:
-        return MigrationHistory(
-            id=history_id(self.collection, migration.version),
-            collection=self.collection,
-            version=migration.version,
-            description=migration.description,
-            checksum=migration.checksum,
-            before=described,
-        )
-
-    def _perform(
-        self,
-        migration: Migration,
-        part: Part,
-        session: Session | None,
-        token: str,
-        beat: Callable[[], Any] | None = None,
-    ) -> None:
-        asked = part.asked(self.collection, token, progress=self._progress, beat=beat)
-        if asked is not None:
-            try:
-                self.engine.driver.restructure(asked, session)
-            except MigrationError as error:
-                error.version = error.version or migration.version
-                raise
-        elif part.is_code:
-            method = migration.up if self._direction == UP else migration.down
-            _called(method, self._repository)
-        else:
-            self._tell(part, session)
-
-    def _tell(self, part: Part, session: Session | None) -> None:
-        """Give the engine statements of its own."""
-        driver = self.engine.driver
-        handle: Any = driver.native(session)
-        given = part.statements
-        try:
-            if callable(given):
-                _called(given, handle)
-                return
-            for statement in [given] if isinstance(given, str) else given or ():
-                _called(handle.execute, statement)
-        except StorageError:
-            raise
-        except Exception as error:
-            ours = driver.translate(error)
-            if ours is None:
-                raise
-            raise MigrationError(
-                "the engine refused a statement of the migration",
-                backend=driver.backend,
-                collection=self.collection,
-            ) from error
-
-    # --------------------------------------------------------------------------------------------------------- in parts
-
-    def in_parts(self, migration: Migration, lease: Lease) -> MigrationHistory:
-        """Carry out the next migration part by part, noting each that is done; one that was interrupted goes on."""
-        began = monotonic()
-        if self._stamps:
-            return self._note(migration, None, None, 0.0)
-        note, parts = self._begun(migration)
-        for at in range(note.parts, len(parts)):
-            try:
-                note = self._part(migration, parts[at], note, lease)
-            except Exception as error:
-                self._stopped(migration, parts, note, error)
-                raise
-        self.engine.forget(self.collection)
-        if self._direction == DOWN:
-            self.ledger.delete(history_id(self.collection, migration.version))
-            return note
-        note.state, note.applied_at, note.seconds, note.start = "applied", now(), monotonic() - began, None
-        return self.ledger.update(note)
-
-    def _begun(self, migration: Migration) -> tuple[MigrationHistory, list[Part]]:
-        """The note of this attempt, and its parts; of one that was interrupted, those that it had."""
-        note = self.ledger.get(history_id(self.collection, migration.version))
-        if note is not None and note.state == self._doing:
-            # What it began with says what remains: by now the collection may be of another description.
-            return note, self._parts(migration, note.start, note)[0]
-        described = self._described()
-        parts, _ = self._parts(migration, described, note)
-        fresh = note is None
-        if note is None:
-            note = self._fresh(migration, described)
-        note.state, note.run, note.parts, note.start = self._doing, uuid.uuid4().hex, 0, described
-        return (self.ledger.create(note) if fresh else self.ledger.update(note)), parts
-
-    @property
-    def _doing(self) -> str:
-        return "applying" if self._direction == UP else "reverting"
-
-    def _part(
-        self, migration: Migration, part: Part, note: MigrationHistory, lease: Lease
-    ) -> MigrationHistory:
-        token = f"{note.run}:{note.parts}"
-        if part.is_code:
-            self._prepare_class()
-            if self._has_transactions:
-                with self.engine.transaction(TransactionOptions(), unprepared=True):
-                    self._perform(migration, part, None, token)
-                    return self._noted(note)
-        self._perform(migration, part, None, token, lease.beat)
-        self.engine.forget(self.collection)
-        return self._noted(note)
-
-    @property
-    def _has_transactions(self) -> bool:
-        return self.engine.driver.capabilities.features[Feature.TRANSACTIONS].support is not Support.REFUSED
-
-    def _noted(self, note: MigrationHistory) -> MigrationHistory:
-        return self.ledger.update(msgspec.structs.replace(note, parts=note.parts + 1))
-
-    def _stopped(
-        self, migration: Migration, parts: list[Part], note: MigrationHistory, error: Exception
-    ) -> None:
-        """Note nothing where nothing has been changed; otherwise say what remains."""
-        part = parts[note.parts]
-        refused = isinstance(error, (MigrationError, DuplicateError)) and part.before is not None
-        if note.parts == 0 and (refused or (part.is_code and self._has_transactions)):
-            if self._direction == UP:
-                self.ledger.delete(history_id(self.collection, migration.version))
-            else:
-                note.state, note.start = "applied", None
-                self.ledger.update(note)
-            return
-        if isinstance(error, StorageError):
-            what = "migrating" if self._direction == UP else "rolling back"
-            raise MigrationError(
-                f"{what} {self.collection!r} stopped in part {note.parts + 1} of {len(parts)} of the migration "
-                f"{migration.version}; what was done is kept, and doing it again goes on there: {error}",
-                version=migration.version,
-                backend=self.engine.driver.backend,
-                collection=self.collection,
-                retryable=error.retryable,
-            ) from error
-
-
-class Lease:
-    """The right to migrate a collection, for as long as whoever has it shows signs of life.
-
-    Nobody compares clocks: who waits sees whether the note changes, by its own clock.
-    """
-
-    def __init__(self, work: Work, seconds: float) -> None:
-        self._work = work
-        self._seconds = seconds
-        self._owner = uuid.uuid4().hex
-        self._note: MigrationHistory | None = None
-        self._beaten = 0.0
-        self._seen: tuple[str, int] | None = None
-        self._since = 0.0
-
-    def take(self) -> None:
-        """Take it; UnavailableError, to be tried again, while somebody else has it."""
-        work = self._work
-        note = work.ledger.get(history_id(work.collection, MigrationHistory.lock))
-        if note is None:
-            raise MigrationError("the note that is the lock is gone", collection=work.collection)
-        if note.run:
-            seen = (note.run, note.beat)
-            if seen != self._seen:
-                self._seen, self._since = seen, monotonic()
-            if monotonic() - self._since < self._seconds:
-                raise UnavailableError(
-                    f"another process is migrating {work.collection!r}; try again when it has finished",
-                    backend=work.engine.driver.backend,
-                    operation="migrate",
-                    collection=work.collection,
-                )
-        note.run = self._owner
-        self._note = work.ledger.update(note)  # a ConflictError where somebody else was quicker
-        self._beaten = monotonic()
-
-    def beat(self) -> None:
-        """Show a sign of life, where the last one is a while ago.
-
-        Raises:
-            MigrationError: another process took this one for dead, and goes on in its place.
-        """
-        if self._note is None or monotonic() - self._beaten < self._seconds / 4:
-            return
-        try:
-            self._note = self._work.ledger.update(self._note)
-        except ConflictError as error:
-            self._note = None
-            raise MigrationError(
-                f"another process has taken over migrating {self._work.collection!r}",
-                collection=self._work.collection,
-            ) from error
-        self._beaten = monotonic()
-
-    def give_back(self) -> None:
-        """Let the next process take it at once; one that was taken over is not given back."""
-        if self._note is not None:
-            note, self._note = self._note, None
-            note.run = ""
-            with contextlib.suppress(StorageError):
-                self._work.ledger.update(note)
-
-
-def _called(function: Callable[..., Any], *arguments: Any) -> Any:
-    """What the function gives, or what it promises."""
-    result = function(*arguments)
-
-    return not_awaitable(result)

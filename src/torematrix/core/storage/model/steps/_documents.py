@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ...errors import ConfigurationError, InvalidEntityError
-from ..descriptions import Description
+from ..descriptions import Description, replaced
 from ..plain import Document, PlainForm
 from ..schema import schema_of
 from ..stored import whole_schema
@@ -37,23 +37,18 @@ class Transform(Step):
     to: type[Any] | None = None
 
     def forward(self, collection: str, before: Description) -> Change:
-        after = before if self.to is None else _declared(self.to)
+        after = before if self.to is None else replaced(before, dict(schema_of(self.to).describe()))
         return Change(after, _transforming(collection, before, after, self.function))
 
     def backward(self, collection: str, earlier: Description, now: Description) -> Change:
         if self.inverse is None:
             raise no_way_back(collection, self.told(), "give the step an `inverse`")
-        after = now if self.to is None else earlier
+        after = now if self.to is None else replaced(now, earlier)
         return Change(after, _transforming(collection, now, after, self.inverse))
 
     def told(self) -> str:
         name = getattr(self.function, "__name__", type(self.function).__name__)
         return "transform every entity" + ("" if name == "<lambda>" else f" by {name}")
-
-
-def _declared(cls: type[Any]) -> Description:
-    described: Any = schema_of(cls).describe()
-    return described
 
 
 def _transforming(collection: str, before: Description, after: Description, function: _Function) -> Convert:

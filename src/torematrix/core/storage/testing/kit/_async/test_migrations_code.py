@@ -1,0 +1,148 @@
+"""Migrations that are code, statements of an engine, several at once, and what is told meanwhile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from torematrix.core.storage import (
+    AddField,
+    AsyncMigrationManager,
+    ConvertField,
+    Feature,
+    Migration,
+    MigrationError,
+    RawStep,
+    Support,
+)
+
+from ..._async.harness import AsyncKit
+from ..._async.things import a_migration, made, stored
+
+
+class Counting(Migration):
+    """Code that works with the repository."""
+
+    version = "001"
+    description = "every name is longer"
+
+    async def up(self, repository: Any) -> None:
+        for entity in await repository.list():
+            entity.name += "!"
+            await repository.update(entity)
+
+    async def down(self, repository: Any) -> None:
+        for entity in await repository.list():
+            await repository.patch(entity.id, name=entity.name[:-1])
+
+
+class Failing(Migration):
+    """Code that fails after it has written."""
+
+    version = "002"
+
+    async def up(self, repository: Any) -> None:
+        await repository.patch("a", name="half")
+        raise RuntimeError
+
+
+async def test_code_of_its_own(kit: AsyncKit) -> None:
+    """It is given the repository; where there are transactions it happens together with its note, or not at all."""
+    old = await stored(kit)
+    manager = AsyncMigrationManager([Counting()])
+    manager.register_migration(Failing)
+    with pytest.raises(RuntimeError):
+        await manager.migrate(old)
+    assert [each.version for each in await manager.history(old) if each.state == "applied"] == ["001"]
+    assert (await old.get("b")).name == "thing b!"
+    if kit.storage.capabilities.features[Feature.TRANSACTIONS].support is Support.REFUSED:
+        assert [each.state for each in await manager.status(old)] == ["applied", "applying"]
+        return
+    assert (await old.get("a")).name == "thing a!"
+    assert [each.state for each in await manager.status(old)] == ["applied", "pending"]
+    await manager.rollback(old)
+    assert (await old.get("a")).name == "thing a"
+    assert await manager.history(old) == []
+
+
+async def test_code_without_a_way_back(kit: AsyncKit) -> None:
+    """Code without ``down`` cannot be taken back."""
+
+    class Onward(Migration):
+        version = "001"
+
+        async def up(self, repository: Any) -> None:
+            await repository.patch("a", name="on")
+
+    old = await stored(kit)
+    manager = AsyncMigrationManager([Onward()])
+    await manager.migrate(old)
+    with pytest.raises(MigrationError, match="no `down`"):
+        await manager.rollback(old)
+    assert (await old.get("a")).name == "on"
+
+
+async def test_statements_of_an_engine(kit: AsyncKit) -> None:
+    """A raw step gives each engine its own, on the handle that it has."""
+    old = await stored(kit)
+    name = old.collection_name
+    seen_handles: list[Any] = []
+    backend = kit.storage.backend
+    sql = f'CREATE VIEW "{name}_view" AS SELECT id FROM "{name}"'  # noqa: S608 - a name of the kit's own
+    step = RawStep(
+        sqlite=sql,
+        postgresql=[sql],
+        mongodb=seen_handles.append,
+        memory=seen_handles.append,
+        inverse=RawStep(
+            sqlite=f'DROP VIEW "{name}_view"', postgresql=f'DROP VIEW "{name}_view"', mongodb=(), memory=()
+        ),
+    )
+    manager = AsyncMigrationManager([a_migration(step, AddField("more", int, 1))])
+    await manager.migrate(old)
+    assert len(seen_handles) == (0 if backend in ("sqlite", "postgresql") else 1)
+    assert (await manager.rollback(old))[0].version == "001"
+    await manager.migrate(old)
+    if backend in ("sqlite", "postgresql"):
+        broken = AsyncMigrationManager(
+            [
+                *manager.migrations,
+                a_migration(
+                    AddField("x", int, 0), RawStep(sqlite="NONSENSE", postgresql="NONSENSE"), version="002"
+                ),
+            ]
+        )
+        with pytest.raises(MigrationError):
+            await broken.migrate(old)
+        assert "x" not in (await kit.storage.collections())[name]["fields"]
+
+
+async def test_two_at_once(kit: AsyncKit) -> None:
+    """Of several who migrate at the same time one does it; the others wait, and find it done."""
+    old = await stored(kit)
+    target: Any = kit.storage.repository(
+        made(("count", str | None, None), ("more", int)), old.collection_name
+    )
+    migrations = [
+        a_migration(ConvertField("count", str | None, lambda count: f"{count}!")),
+        a_migration(AddField("more", int, 1), version="002"),
+    ]
+
+    async def migrated() -> int:
+        return len(await AsyncMigrationManager(migrations).migrate(target))
+
+    others = [kit.company.start(migrated) for _ in range(4)]
+    assert sum([await other.result() for other in others]) == 2
+    assert {entity.id: entity.count for entity in await target.list()} == {"a": "1!", "b": None, "c": "-3!"}
+
+
+async def test_progress(kit: AsyncKit) -> None:
+    """It is told how many entities are done, and how many there are."""
+    old = await stored(kit)
+    told: list[tuple[int, int]] = []
+    manager = AsyncMigrationManager([a_migration(ConvertField("count", str | None, str))])
+    await manager.migrate(old, progress=lambda done, total: told.append((done, total)))
+    assert told
+    assert told[-1] == (3, 3)
+    assert told == sorted(told)

@@ -1,0 +1,149 @@
+# generated from _async/test_migrations_code.py by tools/generate_twins.py: do not edit
+"""Migrations that are code, statements of an engine, several at once, and what is told meanwhile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from torematrix.core.storage import (
+    AddField,
+    ConvertField,
+    Feature,
+    Migration,
+    MigrationError,
+    MigrationManager,
+    RawStep,
+    Support,
+)
+
+from ..._sync.harness import Kit
+from ..._sync.things import a_migration, made, stored
+
+
+class Counting(Migration):
+    """Code that works with the repository."""
+
+    version = "001"
+    description = "every name is longer"
+
+    def up(self, repository: Any) -> None:
+        for entity in repository.list():
+            entity.name += "!"
+            repository.update(entity)
+
+    def down(self, repository: Any) -> None:
+        for entity in repository.list():
+            repository.patch(entity.id, name=entity.name[:-1])
+
+
+class Failing(Migration):
+    """Code that fails after it has written."""
+
+    version = "002"
+
+    def up(self, repository: Any) -> None:
+        repository.patch("a", name="half")
+        raise RuntimeError
+
+
+def test_code_of_its_own(kit: Kit) -> None:
+    """It is given the repository; where there are transactions it happens together with its note, or not at all."""
+    old = stored(kit)
+    manager = MigrationManager([Counting()])
+    manager.register_migration(Failing)
+    with pytest.raises(RuntimeError):
+        manager.migrate(old)
+    assert [each.version for each in manager.history(old) if each.state == "applied"] == ["001"]
+    assert old.get("b").name == "thing b!"
+    if kit.storage.capabilities.features[Feature.TRANSACTIONS].support is Support.REFUSED:
+        assert [each.state for each in manager.status(old)] == ["applied", "applying"]
+        return
+    assert old.get("a").name == "thing a!"
+    assert [each.state for each in manager.status(old)] == ["applied", "pending"]
+    manager.rollback(old)
+    assert old.get("a").name == "thing a"
+    assert manager.history(old) == []
+
+
+def test_code_without_a_way_back(kit: Kit) -> None:
+    """Code without ``down`` cannot be taken back."""
+
+    class Onward(Migration):
+        version = "001"
+
+        def up(self, repository: Any) -> None:
+            repository.patch("a", name="on")
+
+    old = stored(kit)
+    manager = MigrationManager([Onward()])
+    manager.migrate(old)
+    with pytest.raises(MigrationError, match="no `down`"):
+        manager.rollback(old)
+    assert old.get("a").name == "on"
+
+
+def test_statements_of_an_engine(kit: Kit) -> None:
+    """A raw step gives each engine its own, on the handle that it has."""
+    old = stored(kit)
+    name = old.collection_name
+    seen_handles: list[Any] = []
+    backend = kit.storage.backend
+    sql = f'CREATE VIEW "{name}_view" AS SELECT id FROM "{name}"'  # noqa: S608 - a name of the kit's own
+    step = RawStep(
+        sqlite=sql,
+        postgresql=[sql],
+        mongodb=seen_handles.append,
+        memory=seen_handles.append,
+        inverse=RawStep(
+            sqlite=f'DROP VIEW "{name}_view"', postgresql=f'DROP VIEW "{name}_view"', mongodb=(), memory=()
+        ),
+    )
+    manager = MigrationManager([a_migration(step, AddField("more", int, 1))])
+    manager.migrate(old)
+    assert len(seen_handles) == (0 if backend in ("sqlite", "postgresql") else 1)
+    assert manager.rollback(old)[0].version == "001"
+    manager.migrate(old)
+    if backend in ("sqlite", "postgresql"):
+        broken = MigrationManager(
+            [
+                *manager.migrations,
+                a_migration(
+                    AddField("x", int, 0), RawStep(sqlite="NONSENSE", postgresql="NONSENSE"), version="002"
+                ),
+            ]
+        )
+        with pytest.raises(MigrationError):
+            broken.migrate(old)
+        assert "x" not in kit.storage.collections()[name]["fields"]
+
+
+def test_two_at_once(kit: Kit) -> None:
+    """Of several who migrate at the same time one does it; the others wait, and find it done."""
+    old = stored(kit)
+    target: Any = kit.storage.repository(
+        made(("count", str | None, None), ("more", int)), old.collection_name
+    )
+    migrations = [
+        a_migration(ConvertField("count", str | None, lambda count: f"{count}!")),
+        a_migration(AddField("more", int, 1), version="002"),
+    ]
+
+    def migrated() -> int:
+        return len(MigrationManager(migrations).migrate(target))
+
+    others = [kit.company.start(migrated) for _ in range(4)]
+    assert sum([other.result() for other in others]) == 2
+    assert {entity.id: entity.count for entity in target.list()} == {"a": "1!", "b": None, "c": "-3!"}
+
+
+def test_progress(kit: Kit) -> None:
+    """It is told how many entities are done, and how many there are."""
+    old = stored(kit)
+    told: list[tuple[int, int]] = []
+    manager = MigrationManager([a_migration(ConvertField("count", str | None, str))])
+    manager.migrate(old, progress=lambda done, total: told.append((done, total)))
+    assert told
+    assert told[-1] == (3, 3)
+    assert told == sorted(told)
