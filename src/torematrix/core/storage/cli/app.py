@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from .commands import exporting, importing, reading, tending
+from .commands import exporting, importing, migrating, reading, tending
 from .outcome import CommandError, ExitCode, command_error
 from .showing import visible
 
@@ -113,7 +113,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 
-for _module in (importing, reading, exporting, tending):
+for _module in (importing, reading, exporting, migrating, tending):
     _module.register(app)
 
 

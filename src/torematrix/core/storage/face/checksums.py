@@ -47,7 +47,7 @@ def _text(value: Any) -> str:
         items = cast("Iterable[Any]", value)
         return f"[{','.join(map(_text, items))}]"
     if isinstance(value, dict):
-        members = cast("dict[Any, Any]", value)
+        members: dict[Any, Any] = value  # pyright: ignore[reportUnknownVariableType] - it may hold anything
         return f"{{{','.join(f'{_text(key)}:{_text(inner)}' for key, inner in members.items())}}}"
     if callable(value) and not hasattr(value, "__origin__"):
         return str(getattr(value, "__qualname__", type(value).__qualname__))

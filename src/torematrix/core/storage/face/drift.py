@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -113,7 +114,7 @@ class _Comparing:
         for old, new in self._renamed.items():
             yield (
                 f"the field {new!r} is new, and {old!r} of the same type is no longer declared",
-                f"RenameField({old!r}, {new!r}),  # TODO: or drop the one and add the other",
+                f"RenameField({_quoted(old)}, {_quoted(new)}),  # TODO: or drop the one and add the other",
             )
         yield from self._converted()
         for name in self._new:
@@ -134,18 +135,18 @@ class _Comparing:
         described = self._declared["fields"][name]
         if member.factory in _EMPTY or get_origin(member.factory) in _EMPTY:
             factory = get_origin(member.factory) or member.factory
-            return f"AddField({name!r}, {text}, {_EMPTY[factory]}),"
+            return f"AddField({_quoted(name)}, {text}, {_EMPTY[factory]}),"
         if member.default is None or (described["nullable"] and "default" not in described):
-            return f"AddField({name!r}, {text}),"
+            return f"AddField({_quoted(name)}, {text}),"
         if type(member.default) in _PLAIN:
-            return f"AddField({name!r}, {text}, {member.default!r}),"
-        return f"AddField({name!r}, {text}, function=lambda entity: ...),  # TODO: the value of an existing entity"
+            return f"AddField({_quoted(name)}, {text}, {_literal(member.default)}),"
+        return f"AddField({_quoted(name)}, {text}, function=lambda entity: ...),  # TODO: the value of an existing entity"
 
     def _dropping(self, name: str) -> str:
         described = self._stored["fields"][name]
         if described["nullable"] or "default" in described:
-            return f"DropField({name!r}),"
-        return f"DropField({name!r}),  # TODO: give it a `value` if there is to be a way back"
+            return f"DropField({_quoted(name)}),"
+        return f"DropField({_quoted(name)}),  # TODO: give it a `value` if there is to be a way back"
 
     def _converted(self) -> Iterator[tuple[str, str]]:
         for name, now in self._declared["fields"].items():
@@ -156,15 +157,15 @@ class _Comparing:
             if before["shape"] != now["shape"]:
                 yield (
                     f"the field {name!r} is of another type",
-                    f"ConvertField({name!r}, {text}, lambda value: ..., lambda value: ...),  # TODO: there and back",
+                    f"ConvertField({_quoted(name)}, {text}, lambda value: ..., lambda value: ...),  # TODO: there and back",
                 )
             elif before["nullable"] and not now["nullable"]:
                 yield (
                     f"the field {name!r} no longer allows None",
-                    f"ConvertField({name!r}, {text}, lambda value: ...),  # TODO: the value in place of None",
+                    f"ConvertField({_quoted(name)}, {text}, lambda value: ...),  # TODO: the value in place of None",
                 )
             elif now["nullable"] and not before["nullable"]:
-                yield f"the field {name!r} allows None now", f"ConvertField({name!r}, {text}),"
+                yield f"the field {name!r} allows None now", f"ConvertField({_quoted(name)}, {text}),"
 
     def _dropped_indexes(self) -> Iterator[tuple[str, str]]:
         declared = {index["name"] for index in self._declared["indexes"]}
@@ -172,7 +173,7 @@ class _Comparing:
             tops = {str(path).partition(".")[0] for path in index["paths"]}
             if index["name"] in declared or tops & set(self._gone):
                 continue
-            paths = ", ".join(map(repr, index["paths"]))
+            paths = ", ".join(map(_quoted, index["paths"]))
             kind = "unique constraint" if index["unique"] else "index"
             step = "DropUnique" if index["unique"] else "DropIndex"
             further = ", substring=True" if index["substring"] else ""
@@ -189,7 +190,7 @@ class _Comparing:
             tops = {path.partition(".")[0] for path in spec.paths}
             if spec.describe() == stored.get(spec.name) or (tops & moved and not spec.unique):
                 continue
-            paths = ", ".join(map(repr, spec.paths))
+            paths = ", ".join(map(_quoted, spec.paths))
             if spec.typed and spec.scalars[0] is not None:
                 paths += f", {spec.scalars[0].kind.value}"
             kind = "unique constraint" if spec.unique else "index"
@@ -203,10 +204,10 @@ class _Comparing:
         for path, weight in after.items():
             if before.get(path) != weight and path not in self._renamed.values():
                 further = "" if weight == 1 else f", {weight}"
-                yield f"{path!r} is to be searchable", f"AddSearchable({path!r}{further}),"
+                yield f"{path!r} is to be searchable", f"AddSearchable({_quoted(path)}{further}),"
         for path in before:
             if path not in after and path not in self._gone:
-                yield f"{path!r} is no longer searchable", f"DropSearchable({path!r}),"
+                yield f"{path!r} is no longer searchable", f"DropSearchable({_quoted(path)}),"
 
     # --------------------------------------------------------------------------------------------------------- types
 
@@ -243,3 +244,11 @@ class _Comparing:
         if module != "builtins":
             self.imports.add(f"from {module} import {name.partition('.')[0]}")
         return name
+
+
+def _literal(value: Any) -> str:
+    return _quoted(value) if isinstance(value, str) else repr(value)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

@@ -15,12 +15,12 @@ __all__ = [
     "MAX_ID_BYTES",
     "MAX_INDEXED_BYTES",
     "MAX_NAME_BYTES",
-    "MIGRATIONS",
     "bson_size",
     "check_collection",
     "check_distinct",
     "check_field_name",
     "column_name",
+    "is_own",
 ]
 
 MAX_NAME_BYTES = 48  # PostgreSQL cuts names at 63 bytes; the rest is for what the library appends
@@ -32,17 +32,20 @@ MAX_DOCUMENT_BYTES = (
 )
 MAX_DEPTH = 100
 
-MIGRATIONS = "torematrix_migrations"
-"""The collection in which migrations are noted: the one of the library's own that is a collection like others."""
-
 _COLLECTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_RESERVED_PREFIXES = ("torematrix_", "sqlite_", "pg_", "system")
+_OWN_PREFIX = "torematrix_"
+_RESERVED_PREFIXES = (_OWN_PREFIX, "sqlite_", "pg_", "system")
 # SQLite's table-valued functions, which a table of the same name would hide.
 _RESERVED_NAMES = frozenset({"json_each", "json_tree", "jsonb_each", "jsonb_tree"})
 # The library's own columns, SQLite's names for the row id, and PostgreSQL's system columns.
 _RESERVED_COLUMNS = frozenset(
     {"data", "seq", "rowid", "oid", "_rowid_", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
 )
+
+
+def is_own(name: str) -> bool:
+    """Whether a collection is the library's own, which applications neither see nor name."""
+    return name.lower().startswith(_OWN_PREFIX)
 
 
 def check_collection(name: object) -> str:
@@ -58,8 +61,6 @@ def check_collection(name: object) -> str:
         raise ConfigurationError(
             f"a collection's name has at most {MAX_NAME_BYTES} bytes; this one has {len(name)}"
         )
-    if name == MIGRATIONS:
-        return MIGRATIONS
     if name.lower().startswith(_RESERVED_PREFIXES) or name.lower() in _RESERVED_NAMES:
         raise ConfigurationError(
             f"{name!r}: names that start with {', '.join(_RESERVED_PREFIXES)} are reserved"

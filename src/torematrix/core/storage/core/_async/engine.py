@@ -18,7 +18,7 @@ from ...capability import Feature
 from ...errors import ConfigurationError, DuplicateError, StorageError, TransactionError
 from ...model.codec import Codec, Row
 from ...model.evolution import evolve
-from ...model.names import check_collection
+from ...model.names import check_collection, is_own
 from ...model.schema import Schema
 from ...query.operations import Collection, Insert, Operation, Patch, Remove, Replace, Scan, Upsert
 from ...query.stored_size import stored_size_check
@@ -83,7 +83,13 @@ class AsyncEngine:
 
     def collection(self, name: str, schema: Schema) -> Collection:
         """The collection of that name for entities of that schema; no I/O."""
-        name = check_collection(name)
+        return self._collection(check_collection(name), schema)
+
+    def own_collection(self, name: str, schema: Schema) -> Collection:
+        """The same for what the library itself stores, under a name that no application can use."""
+        return self._collection(name, schema)
+
+    def _collection(self, name: str, schema: Schema) -> Collection:
         known = self._collections.get((name, schema))
         if known is None:
             for other, _ in self._collections:
@@ -107,10 +113,15 @@ class AsyncEngine:
         await self.open()
         for collection in list(self._collections.values()):
             if collection.plan is None:
-                await self.prepare(collection)
+                await self._prepare(collection)
 
-    async def prepare(self, collection: Collection) -> None:
-        """Ensure a collection, as its schema wants it; ConfigurationError where only a migration may do that."""
+    async def collections(self) -> dict[str, dict[str, Any]]:
+        """The collections stored here, without the library's own, by name, each with its schema as plain data."""
+        await self.open()
+        stored = await self.driver.collections()
+        return {name: description for name, description in stored.items() if not is_own(name)}
+
+    async def _prepare(self, collection: Collection) -> None:
         try:
             await self.driver.ensure(collection)
         except (ConfigurationError, DuplicateError):
@@ -138,7 +149,7 @@ class AsyncEngine:
             except ConfigurationError:
                 fits = False
             if fits:
-                await self.prepare(collection)
+                await self._prepare(collection)
             else:
                 self._collections.pop(key, None)
 
@@ -162,7 +173,7 @@ class AsyncEngine:
     async def _perform(self, operation: Operation) -> Any:
         transaction = self.transaction_now()
         if transaction is None:
-            await self._ensure(operation.collection)
+            await self.ensure(operation.collection)
             return await self.driver.run(operation, None)
         session = transaction.session_for(operation)
         try:
@@ -171,10 +182,11 @@ class AsyncEngine:
             transaction.doom(error)
             raise
 
-    async def _ensure(self, collection: Collection) -> None:
+    async def ensure(self, collection: Collection) -> None:
+        """Open, and prepare this collection, if that has not happened yet."""
         if collection.plan is None or self.closed:
             await self.open()
-            await self.prepare(collection)
+            await self._prepare(collection)
 
     async def stream(self, operation: Scan) -> AsyncGenerator[list[Row], None]:
         """The rows in batches; in a transaction their collection must not be written to while the stream is open."""
@@ -185,7 +197,7 @@ class AsyncEngine:
     async def _perform_stream(self, operation: Scan) -> AsyncGenerator[list[Row], None]:
         transaction = self.transaction_now()
         if transaction is None:
-            await self._ensure(operation.collection)
+            await self.ensure(operation.collection)
             async with aclosing(self.driver.stream(operation, None)) as batches:
                 async for batch in batches:
                     yield batch
@@ -209,7 +221,7 @@ class AsyncEngine:
         """What the operation would send, told on the current transaction's connection where there is one."""
         transaction = self.transaction_now()
         if transaction is None:
-            await self._ensure(operation.collection)
+            await self.ensure(operation.collection)
             return await self.driver.explain(operation)
         return await self.driver.explain(operation, transaction.session_for(operation))
 

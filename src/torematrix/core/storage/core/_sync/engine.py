@@ -19,7 +19,7 @@ from ...capability import Feature
 from ...errors import ConfigurationError, DuplicateError, StorageError, TransactionError
 from ...model.codec import Codec, Row
 from ...model.evolution import evolve
-from ...model.names import check_collection
+from ...model.names import check_collection, is_own
 from ...model.schema import Schema
 from ...query.operations import Collection, Insert, Operation, Patch, Remove, Replace, Scan, Upsert
 from ...query.stored_size import stored_size_check
@@ -84,7 +84,13 @@ class Engine:
 
     def collection(self, name: str, schema: Schema) -> Collection:
         """The collection of that name for entities of that schema; no I/O."""
-        name = check_collection(name)
+        return self._collection(check_collection(name), schema)
+
+    def own_collection(self, name: str, schema: Schema) -> Collection:
+        """The same for what the library itself stores, under a name that no application can use."""
+        return self._collection(name, schema)
+
+    def _collection(self, name: str, schema: Schema) -> Collection:
         known = self._collections.get((name, schema))
         if known is None:
             for other, _ in self._collections:
@@ -108,10 +114,15 @@ class Engine:
         self.open()
         for collection in list(self._collections.values()):
             if collection.plan is None:
-                self.prepare(collection)
+                self._prepare(collection)
 
-    def prepare(self, collection: Collection) -> None:
-        """Ensure a collection, as its schema wants it; ConfigurationError where only a migration may do that."""
+    def collections(self) -> dict[str, dict[str, Any]]:
+        """The collections stored here, without the library's own, by name, each with its schema as plain data."""
+        self.open()
+        stored = self.driver.collections()
+        return {name: description for name, description in stored.items() if not is_own(name)}
+
+    def _prepare(self, collection: Collection) -> None:
         try:
             self.driver.ensure(collection)
         except (ConfigurationError, DuplicateError):
@@ -139,7 +150,7 @@ class Engine:
             except ConfigurationError:
                 fits = False
             if fits:
-                self.prepare(collection)
+                self._prepare(collection)
             else:
                 self._collections.pop(key, None)
 
@@ -163,7 +174,7 @@ class Engine:
     def _perform(self, operation: Operation) -> Any:
         transaction = self.transaction_now()
         if transaction is None:
-            self._ensure(operation.collection)
+            self.ensure(operation.collection)
             return self.driver.run(operation, None)
         session = transaction.session_for(operation)
         try:
@@ -172,10 +183,11 @@ class Engine:
             transaction.doom(error)
             raise
 
-    def _ensure(self, collection: Collection) -> None:
+    def ensure(self, collection: Collection) -> None:
+        """Open, and prepare this collection, if that has not happened yet."""
         if collection.plan is None or self.closed:
             self.open()
-            self.prepare(collection)
+            self._prepare(collection)
 
     def stream(self, operation: Scan) -> Generator[list[Row], None, None]:
         """The rows in batches; in a transaction their collection must not be written to while the stream is open."""
@@ -186,7 +198,7 @@ class Engine:
     def _perform_stream(self, operation: Scan) -> Generator[list[Row], None, None]:
         transaction = self.transaction_now()
         if transaction is None:
-            self._ensure(operation.collection)
+            self.ensure(operation.collection)
             with closing(self.driver.stream(operation, None)) as batches:
                 for batch in batches:
                     yield batch
@@ -210,7 +222,7 @@ class Engine:
         """What the operation would send, told on the current transaction's connection where there is one."""
         transaction = self.transaction_now()
         if transaction is None:
-            self._ensure(operation.collection)
+            self.ensure(operation.collection)
             return self.driver.explain(operation)
         return self.driver.explain(operation, transaction.session_for(operation))
 

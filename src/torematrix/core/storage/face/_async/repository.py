@@ -297,7 +297,7 @@ class AsyncStorageRepository(AsyncRepository[T]):
 
     @property
     def collection(self) -> Collection:
-        """What the repository's operations are about."""
+        """The collection as the engine knows it."""
         return self._collection
 
     async def ready(self) -> None:

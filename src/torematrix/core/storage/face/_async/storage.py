@@ -260,8 +260,12 @@ class AsyncStorage:
 
     async def collections(self) -> dict[str, dict[str, Any]]:
         """The collections stored here, by name, each with its schema as plain data."""
-        await self._engine.open()
-        return await self._engine.driver.collections()
+        return await self._engine.collections()
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """What the storage and its repositories work on."""
+        return self._engine
 
     async def backup(self, path: str | Path, *, progress: Progress | None = None) -> dict[str, Any]:
         """Write a consistent copy to a new file while others read and write; its manifest.

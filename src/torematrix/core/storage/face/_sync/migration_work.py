@@ -7,7 +7,7 @@ import contextlib
 import uuid
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -17,7 +17,6 @@ from ...core._sync.port import Session
 from ...core.options import Progress, TransactionOptions
 from ...errors import ConfigurationError, DuplicateError, MigrationError, StorageError, UnavailableError
 from ...model.descriptions import Description
-from ...model.names import MIGRATIONS
 from ...model.schema import schema_of
 from ...query.filters import F
 from ..awaiting import not_awaitable
@@ -40,6 +39,9 @@ from ..migrations import (
 from .repository import StorageRepository
 
 __all__ = ["MigrationWork"]
+
+MIGRATIONS: Final = "torematrix_migrations"
+"""The collection of notes."""
 
 
 class MigrationWork:
@@ -68,7 +70,7 @@ class MigrationWork:
         self._target = target
         self._progress = progress
         self._stamps = stamps
-        own = self.engine.collection(MIGRATIONS, schema_of(MigrationHistory, searchable=()))
+        own = self.engine.own_collection(MIGRATIONS, schema_of(MigrationHistory, searchable=()))
         self._own = own
         self.ledger: StorageRepository[MigrationHistory] = StorageRepository(self.engine, own)
 
@@ -80,7 +82,7 @@ class MigrationWork:
     def prepare(self) -> None:
         """Make the collection of notes, and the note that is the lock."""
         self.engine.open()
-        self.engine.prepare(self._own)
+        self.engine.ensure(self._own)
         identity = history_id(self.collection, MigrationHistory.lock)
         if self.ledger.get(identity) is None:
             try:
@@ -103,7 +105,7 @@ class MigrationWork:
             self.engine.open()
             if MIGRATIONS not in self.engine.driver.collections():
                 return []
-            self.engine.prepare(self._own)
+            self.engine.ensure(self._own)
         notes = self.ledger.list(F("collection") == self.collection)
         return sorted((note for note in notes if note.version), key=lambda note: int(note.version))
 
@@ -173,8 +175,7 @@ class MigrationWork:
 
     def _prepare_class(self) -> None:
         """Have the collection be of the class that code works with; where it cannot be, say so."""
-        if self._repository.collection.plan is None:
-            self.engine.prepare(self._repository.collection)
+        self.engine.ensure(self._repository.collection)
 
     def _has_code(self, migration: Migration) -> bool:
         return not self._stamps and overrides(migration, self._direction)

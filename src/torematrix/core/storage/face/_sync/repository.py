@@ -294,7 +294,7 @@ class StorageRepository(Repository[T]):
 
     @property
     def collection(self) -> Collection:
-        """What the repository's operations are about."""
+        """The collection as the engine knows it."""
         return self._collection
 
     def ready(self) -> None:

@@ -232,8 +232,12 @@ class Storage:
 
     def collections(self) -> dict[str, dict[str, Any]]:
         """The collections stored here, by name, each with its schema as plain data."""
-        self._engine.open()
-        return self._engine.driver.collections()
+        return self._engine.collections()
+
+    @property
+    def engine(self) -> Engine:
+        """What the storage and its repositories work on."""
+        return self._engine
 
     def backup(self, path: str | Path, *, progress: Progress | None = None) -> dict[str, Any]:
         """Write a consistent copy to a new file while others read and write; its manifest.

@@ -64,7 +64,8 @@ async def stored(kit: AsyncKit, entity_class: Any = FIRST, **declarations: Any) 
 
 
 def _values(entity: Any) -> dict[str, Any]:
-    return entity.__dict__
+    values: dict[str, Any] = entity.__dict__
+    return values
 
 
 async def seen(repository: Any) -> dict[str, Any]:

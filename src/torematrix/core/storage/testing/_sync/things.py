@@ -65,7 +65,8 @@ def stored(kit: Kit, entity_class: Any = FIRST, **declarations: Any) -> Any:
 
 
 def _values(entity: Any) -> dict[str, Any]:
-    return entity.__dict__
+    values: dict[str, Any] = entity.__dict__
+    return values
 
 
 def seen(repository: Any) -> dict[str, Any]:

@@ -142,9 +142,9 @@ def test_steps_that_do_not_apply(kit: Kit, mistake: str) -> None:
 def test_what_was_applied_must_be_what_is_known(kit: Kit) -> None:
     """A changed checksum, an unknown version, one left out and an unknown target are refused, and change nothing."""
     old = stored(kit)
-    first, second, third = (
-        a_migration(AddIndex("name", name=f"by_{n}"), version=f"00{n}") for n in (1, 2, 3)
-    )
+    first = a_migration(AddIndex("name"))
+    second = a_migration(AddIndex("name", "count"), version="002")
+    third = a_migration(AddIndex("count", "name"), version="003")
     MigrationManager([first, second]).migrate(old)
 
     changed = MigrationManager([first, a_migration(AddIndex("count"), version="002"), third])
