@@ -13,7 +13,8 @@ from ..errors import ConfigurationError
 from ._describe import describe_shape
 from ._indexes import IndexSpec, index_spec, reach, spec_of
 from ._keys import join_path, key_segment, split_path
-from ._scalars import Scalar
+from ._scalars import Kind, Scalar
+from ._tree import Shape
 from .markers import Index
 from .stored import described_index, whole_schema
 
@@ -108,10 +109,13 @@ def fitted(collection: str, description: Description, names: Iterable[str]) -> D
     schema = whole_schema(collection, description)
     by_key = {field.key: field for field in schema.fields}
 
+    def reached(path: str) -> Shape | None:
+        return reach(schema.entity_class, path, by_key, True)
+
     def kind(path: str, before: Any) -> Any:
         if _top(path) not in changed:
             return before
-        shape = reach(schema.entity_class, path, by_key, True)
+        shape = reached(path)
         if shape is not None and not isinstance(shape, Scalar):
             raise ConfigurationError(
                 f"an index of {collection!r} covers {path}, which is to hold what cannot be indexed; "
@@ -129,7 +133,7 @@ def fitted(collection: str, description: Description, names: Iterable[str]) -> D
     searchable = [
         entry
         for entry in description["searchable"]
-        if _top(entry[0]) not in changed or kind(entry[0], None) in ("str", None)
+        if _top(entry[0]) not in changed or reached(entry[0]) in (Scalar(Kind.STR), None)
     ]
     return {**description, "indexes": indexes, "searchable": searchable}
 
