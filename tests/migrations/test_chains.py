@@ -190,7 +190,8 @@ class Chain:
 def chains(draw: Any) -> tuple[list[Thing], list[list[Step]], set[str]]:
     things = [
         Thing(
-            draw(st.sampled_from(WORDS)), draw(st.sampled_from(TYPES["number"][1])), draw(st.sampled_from(TYPES["ratio"][1])),
+            draw(st.sampled_from(WORDS)), draw(st.sampled_from(TYPES["number"][1])),
+            draw(st.sampled_from(TYPES["ratio"][1])),
             draw(st.lists(st.sampled_from(WORDS), max_size=2)), draw(st.sampled_from(TYPES["day"][1])), id=f"{at:03}",
         )
         for at in range(draw(st.integers(0, 4)))

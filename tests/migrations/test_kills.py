@@ -81,7 +81,7 @@ def test_what_is_said_of_one_that_was_interrupted(place, engine: str) -> None:
         with Storage.open(url) as other:
             manager = worker.manager()
             repository = other.repository(worker.Last, worker.NAME)
-            assert [each.state for each in manager.status(repository)][0] == "applying"
+            assert manager.status(repository)[0].state == "applying"
             with pytest.raises(UnavailableError, match="migrating again goes on"):
                 repository.count()
         with pytest.raises(Exception, match="is being migrated"):

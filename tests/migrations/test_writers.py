@@ -84,7 +84,10 @@ def test_no_write_is_lost(url: str) -> None:
             writer.start()
         time.sleep(1.0)
         before = [writer.done for writer in writers]
-        migrations = [Migration("001", "more", [Transform(added)]), Migration("002", "more yet", [Transform(added)])]
+        migrations = [
+            Migration("001", "more", [Transform(added)]),
+            Migration("002", "more yet", [Transform(added)]),
+        ]
         MigrationManager(migrations).migrate(repository)
         time.sleep(1.0)
         for writer in writers:
@@ -101,4 +104,6 @@ def test_no_write_is_lost(url: str) -> None:
             assert not writer.deleted & set(stored)
         assert all(thing.count == int(key) + 2_000_000 for key, thing in stored.items())
         assert len(stored) == COUNT - sum(len(writer.deleted) for writer in writers)
-        assert len(repository.search("thing")) == sum(thing.name.startswith("thing") for thing in stored.values())
+        assert len(repository.search("thing")) == sum(
+            thing.name.startswith("thing") for thing in stored.values()
+        )

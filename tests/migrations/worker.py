@@ -54,7 +54,9 @@ def length(thing: dict[str, Any]) -> int:
 
 MIGRATIONS = (
     Migration("001", "one more", [Transform(added)]),
-    Migration("002", "as text", [ConvertField("count", str, str, int), AddField("length", int, function=length)]),
+    Migration(
+        "002", "as text", [ConvertField("count", str, str, int), AddField("length", int, function=length)]
+    ),
     Migration("003", "names are unique", [AddUnique("name")]),
 )
 
@@ -110,7 +112,7 @@ def main(url: str, kill: int) -> None:
 
     with Storage.open(url) as storage:
         for record in manager().migrate(storage.repository(Last, NAME), "003", progress=progress):
-            print(record.version)
+            sys.stdout.write(f"{record.version}\n")
 
 
 if __name__ == "__main__":

@@ -140,7 +140,7 @@ class _Comparing:
             return f"AddField({_quoted(name)}, {text}),"
         if type(member.default) in _PLAIN:
             return f"AddField({_quoted(name)}, {text}, {_literal(member.default)}),"
-        return f"AddField({_quoted(name)}, {text}, function=lambda entity: ...),  # TODO: the value of an existing entity"
+        return f"AddField({_quoted(name)}, {text}, function=lambda entity: ...),  # TODO: its value"
 
     def _dropping(self, name: str) -> str:
         described = self._stored["fields"][name]
@@ -157,7 +157,7 @@ class _Comparing:
             if before["shape"] != now["shape"]:
                 yield (
                     f"the field {name!r} is of another type",
-                    f"ConvertField({_quoted(name)}, {text}, lambda value: ..., lambda value: ...),  # TODO: there and back",
+                    f"ConvertField({_quoted(name)}, {text}, lambda value: ..., lambda value: ...),  # TODO",
                 )
             elif before["nullable"] and not now["nullable"]:
                 yield (

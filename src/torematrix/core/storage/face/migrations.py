@@ -272,8 +272,6 @@ def chosen(
         return list(registered[len(applied) : at])
     if interrupted is not None and interrupted.state == "applying":
         raise _unfinished(collection, interrupted, "migrating")
-    if target is None:
-        at = max(len(applied) - 1, 0)
     return list(reversed(registered[at : len(applied)]))
 
 

@@ -56,6 +56,7 @@ class Engine:
         self.observers = observers
         self.owner = owner
         self._collections: dict[tuple[str, Schema], Collection] = {}
+        self._prepared: list[Collection] = []
         self._cursor_key = b""
         self._open = False
         self.closed = False
@@ -129,12 +130,15 @@ class Engine:
             # Refused for good: it must not stand in the way of every later transaction.
             self._collections.pop((collection.name, collection.schema), None)
             raise
+        if collection not in self._prepared:
+            self._prepared.append(collection)
 
     def forget(self, name: str) -> None:
         """Have a collection ensured again by whoever uses it next: its schema has been changed."""
-        for collection in self._collections.values():
+        for collection in self._prepared:
             if collection.name == name:
                 collection.plan = None
+        self._prepared = [collection for collection in self._prepared if collection.plan is not None]
 
     def renew(self, name: str) -> None:
         """Have a collection, whose schema has been changed, ensured for the classes that fit it as it is.

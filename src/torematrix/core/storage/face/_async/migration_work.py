@@ -114,6 +114,10 @@ class AsyncMigrationWork:
         return self._chosen(await self.records())
 
     def _chosen(self, records: list[MigrationHistory]) -> list[Migration]:
+        if self._target is None and self._direction == DOWN:
+            # The last one alone: what is the last changes while it is taken back.
+            applied = [record.version for record in records if record.state != "applying"]
+            self._target = applied[-2] if len(applied) > 1 else "0"
         return chosen(self.collection, self._migrations, records, self._direction, self._target)
 
     async def _described(self) -> Description | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -303,7 +304,7 @@ def _converted_default(old: Field | None, new: Field, function: Callable[[Any], 
 def called(function: Callable[[Any], Any], value: Any, name: str | None = None) -> Any:
     """The function's result; its exceptions become InvalidEntityError, without what they say, which may be values."""
     try:
-        return function(value)
+        result = function(value)
     except InvalidEntityError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the value is not converted
@@ -313,3 +314,7 @@ def called(function: Callable[[Any], Any], value: Any, name: str | None = None) 
         line = "" if trace is None else f" in line {trace.tb_lineno} of {trace.tb_frame.f_code.co_name}"
         told = f"the function raised {type(error).__name__}{line}"
         raise InvalidEntityError(told if name is None else f"{name}: {told}", path=name) from None
+    if inspect.iscoroutine(result):
+        result.close()
+        raise ConfigurationError("the function of a step is called for every entity, and cannot be `async`")
+    return result
