@@ -66,7 +66,7 @@ def test_there_and_back(run, app, url: str) -> None:
 
 
 def test_differences_and_new_files(run, app, tmp_path: Path) -> None:
-    """The class is compared with the collection, and the migration written; where it does not fit, the exit code is 1."""
+    """The class is compared with the collection, and the migration written; exit code 1 where it does not fit."""
     name = app.__name__
     found = run("migrate", "diff", "--class", f"{name}:New", "--write", "as declared")
     assert found.code == 1

@@ -254,7 +254,7 @@ def test_a_coroutine_needs_the_other_manager() -> None:
 
     with Storage.open("memory://") as storage:
         repository = storage.repository(Old, "things")
-        repository.ready()
+        repository.create(Old("a", 1))
         with pytest.raises(ConfigurationError, match="AsyncMigrationManager"):
             MigrationManager([Awaited()]).migrate(repository)
         with pytest.raises(ConfigurationError, match="cannot be `async`"):

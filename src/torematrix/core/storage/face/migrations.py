@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Iterable, Sequence
@@ -91,7 +92,7 @@ class Migration:
         """Take it back, likewise."""
         raise NotImplementedError("the steps are taken back by the manager")
 
-    @property
+    @functools.cached_property
     def checksum(self) -> str:
         """What says whether it is still the migration that was applied: of the steps and the code, in hexadecimal."""
         code = [type(self).up, type(self).down]

@@ -82,6 +82,7 @@ class MigrationManager:
         number = history_id("", made.version)
         if any(history_id("", known.version) == number for known in self._migrations):
             raise ConfigurationError(f"two migrations have the version {made.version}")
+        _ = made.checksum  # of the source as it is now, which may be edited while this process runs
         self._migrations = (*self._migrations, made)
 
     def discover(self, place: str | Path | ModuleType) -> tuple[Migration, ...]:
