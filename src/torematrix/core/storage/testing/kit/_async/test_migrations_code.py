@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
 from torematrix.core.storage import (
     AddField,
+    AddIndex,
     AsyncMigrationManager,
+    ConfigurationError,
     ConvertField,
     Feature,
     Migration,
     MigrationError,
     RawStep,
+    RenameField,
+    Searchable,
     Support,
 )
 
 from ..._async.harness import AsyncKit
-from ..._async.things import a_migration, made, stored
+from ..._async.things import FIRST, a_migration, made, stored
 
 
 class Counting(Migration):
@@ -146,3 +150,41 @@ async def test_progress(kit: AsyncKit) -> None:
     assert told
     assert told[-1] == (3, 3)
     assert told == sorted(told)
+
+
+async def test_a_repository_that_was_refused(kit: AsyncKit) -> None:
+    """One that did not fit works once the collection does, in transactions too, as often as it is migrated."""
+    old = await stored(kit)
+    newer = made(
+        ("title", Annotated[str, Searchable()]), ("more", Annotated[str, Searchable()]), without=("name",)
+    )
+    target: Any = kit.storage.repository(newer, old.collection_name)
+    with pytest.raises(ConfigurationError):
+        await target.count()
+    manager = AsyncMigrationManager(
+        [a_migration(RenameField("name", "title"), AddField("more", str, "a cat"))]
+    )
+    for _ in range(2):
+        await manager.migrate(target)
+        assert len(await target.search("cat")) == 3
+        await target.patch("a", more="a dog")
+        if kit.storage.capabilities.features[Feature.TRANSACTIONS].support is not Support.REFUSED:
+            async with kit.storage.transaction():
+                await target.patch("b", more="a dog")
+        assert "a" in {entity.id for entity in await target.search("dog")}
+        await manager.rollback(target)
+        with pytest.raises(ConfigurationError):
+            await target.count()
+        assert len(await kit.storage.repository(FIRST, old.collection_name).list()) == 3
+
+
+async def test_the_last_one_alone(kit: AsyncKit) -> None:
+    """Without a version one migration is taken back."""
+    old = await stored(kit)
+    manager = AsyncMigrationManager(
+        [a_migration(AddIndex("name")), a_migration(AddIndex("count"), version="002")]
+    )
+    await manager.migrate(old)
+    for left in (["001"], [], []):
+        await manager.rollback(old)
+        assert [each.version for each in await manager.history(old)] == left

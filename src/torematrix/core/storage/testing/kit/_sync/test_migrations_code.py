@@ -3,23 +3,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
 from torematrix.core.storage import (
     AddField,
+    AddIndex,
+    ConfigurationError,
     ConvertField,
     Feature,
     Migration,
     MigrationError,
     MigrationManager,
     RawStep,
+    RenameField,
+    Searchable,
     Support,
 )
 
 from ..._sync.harness import Kit
-from ..._sync.things import a_migration, made, stored
+from ..._sync.things import FIRST, a_migration, made, stored
 
 
 class Counting(Migration):
@@ -147,3 +151,37 @@ def test_progress(kit: Kit) -> None:
     assert told
     assert told[-1] == (3, 3)
     assert told == sorted(told)
+
+
+def test_a_repository_that_was_refused(kit: Kit) -> None:
+    """One that did not fit works once the collection does, in transactions too, as often as it is migrated."""
+    old = stored(kit)
+    newer = made(
+        ("title", Annotated[str, Searchable()]), ("more", Annotated[str, Searchable()]), without=("name",)
+    )
+    target: Any = kit.storage.repository(newer, old.collection_name)
+    with pytest.raises(ConfigurationError):
+        target.count()
+    manager = MigrationManager([a_migration(RenameField("name", "title"), AddField("more", str, "a cat"))])
+    for _ in range(2):
+        manager.migrate(target)
+        assert len(target.search("cat")) == 3
+        target.patch("a", more="a dog")
+        if kit.storage.capabilities.features[Feature.TRANSACTIONS].support is not Support.REFUSED:
+            with kit.storage.transaction():
+                target.patch("b", more="a dog")
+        assert "a" in {entity.id for entity in target.search("dog")}
+        manager.rollback(target)
+        with pytest.raises(ConfigurationError):
+            target.count()
+        assert len(kit.storage.repository(FIRST, old.collection_name).list()) == 3
+
+
+def test_the_last_one_alone(kit: Kit) -> None:
+    """Without a version one migration is taken back."""
+    old = stored(kit)
+    manager = MigrationManager([a_migration(AddIndex("name")), a_migration(AddIndex("count"), version="002")])
+    manager.migrate(old)
+    for left in (["001"], [], []):
+        manager.rollback(old)
+        assert [each.version for each in manager.history(old)] == left
