@@ -52,6 +52,11 @@ class Restructuring(msgspec.Struct, frozen=True, eq=False):
         """Whether every row stays as it is, in the columns it has."""
         return self.convert is None and _columns(self.before) == _columns(self.after)
 
+    @property
+    def keeps_texts(self) -> bool:
+        """Whether what is indexed of texts stays as it is, but for what the engine finds missing."""
+        return self.keeps_rows and self.before["searchable"] == self.after["searchable"]
+
     def schema_before(self) -> StoredSchema:
         """The schema whose rows hold everything there is now."""
         return whole_schema(self.collection, self.before)

@@ -13,6 +13,7 @@ import apsw
 
 from ...core.restructuring import BATCH, Conversion, Restructuring
 from ...errors import MigrationError
+from .._sql.moving_aside import changed_columns
 from . import search
 from .ensure import column_definition, create_index, remember_schema, stored_schemas
 from .plan import TablePlan, index_name
@@ -20,8 +21,6 @@ from .quoting import quote_name
 
 __all__ = ["restructure"]
 
-_ASIDE: Final = "$old"
-"""Ends the name of a column whose field is no more; no column of a field can end so."""
 _ERROR: Final = 1
 """SQLITE_ERROR: what was asked for cannot be done."""
 
@@ -46,7 +45,7 @@ def restructure(connection: apsw.Connection, asked: Restructuring) -> None:
     for spec in after.schema.indexes:
         if not spec.substring:
             create_index(connection, asked.collection, after.schema, spec)
-    if rewrites or not search.is_current(connection, after):
+    if not asked.keeps_texts or not search.is_current(connection, after):
         search.drop(connection, after)
         search.create(connection, after)
         search.rebuild(connection, after)
@@ -61,18 +60,11 @@ def _rewrite(
     asked: Restructuring,
 ) -> None:
     table = before.table
-    definitions = {field.column: column_definition(field) for field in after.schema.columns[1:]}
-    aside = {
-        field.column: field.column + _ASIDE
-        for field in before.schema.columns[1:]
-        if definitions.get(field.column) != column_definition(field)
-    }
-    kept = {field.column for field in before.schema.columns} - set(aside)
+    aside, added = changed_columns(before.schema, after.schema, column_definition)
     for column, moved in aside.items():
         _alter(connection, before, f"RENAME COLUMN {quote_name(column)} TO {quote_name(moved)}", column)
-    for column, definition in definitions.items():
-        if column not in kept:
-            connection.execute(f"ALTER TABLE {table} ADD COLUMN {definition}")
+    for definition in added:
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN {definition}")
     names = ", ".join(quote_name(aside.get(name, name)) for name in before.names)
     _convert(connection, f"SELECT seq, {names} FROM {table}", before, after, conversion, asked)
     for column, moved in aside.items():

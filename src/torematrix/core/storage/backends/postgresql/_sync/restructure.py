@@ -9,12 +9,11 @@ began before still sees the rows of then.
 
 from __future__ import annotations
 
-from typing import Final
-
 import psycopg
 
 from ....core.restructuring import BATCH, Conversion, Restructuring
 from ....errors import MigrationError
+from ..._sql.moving_aside import changed_columns
 from ..errors import BACKEND
 from ..plan import TablePlan, index_name
 from ..quoting import quote_name
@@ -33,9 +32,6 @@ from .ensure import (
 from .statements import execute, fetch
 
 __all__ = ["restructure"]
-
-_ASIDE: Final = "$old"
-"""Ends the name of a column whose field is no more; no column of a field can end so."""
 
 
 def restructure(link: Link, asked: Restructuring) -> None:
@@ -71,7 +67,7 @@ def _restructure(
     for spec in after.schema.indexes:
         if not spec.substring and (rewrites or spec not in before.schema.indexes):
             create_index(link, after, spec)
-    if rewrites or not search.is_current(link, after):
+    if not asked.keeps_texts or not search.is_current(link, after):
         search.drop(link, after)
         search.create(link, after)
         search.rebuild(link, after)
@@ -81,19 +77,13 @@ def _restructure(
 def _rewrite(
     link: Link, before: TablePlan, after: TablePlan, conversion: Conversion, asked: Restructuring
 ) -> None:
-    definitions = {field.column: column_with_default(field) for field in after.schema.columns[1:]}
-    aside = {
-        field.column: field.column + _ASIDE
-        for field in before.schema.columns[1:]
-        if definitions.get(field.column) != column_with_default(field)
-    }
-    kept = {field.column for field in before.schema.columns} - set(aside)
+    aside, added = changed_columns(before.schema, after.schema, column_with_default)
     for column, moved in aside.items():
         renaming = f"RENAME COLUMN {quote_name(column)} TO {quote_name(moved)}"
         execute(link, f"ALTER TABLE {before.table} {renaming}")
-    additions = [f"ADD COLUMN {text}" for column, text in definitions.items() if column not in kept]
-    if additions:
-        execute(link, f"ALTER TABLE {before.table} {', '.join(additions)}")
+    if added:
+        adding = ", ".join(f"ADD COLUMN {definition}" for definition in added)
+        execute(link, f"ALTER TABLE {before.table} {adding}")
     names = ", ".join(quote_name(aside.get(name, name)) for name in before.names)
     _convert(link, f"SELECT {names} FROM {before.table}", before, after, conversion, asked)
     for column, moved in aside.items():

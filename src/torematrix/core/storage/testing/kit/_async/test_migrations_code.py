@@ -9,10 +9,13 @@ import pytest
 from torematrix.core.storage import (
     AddField,
     AddIndex,
+    AddSearchable,
     AsyncMigrationManager,
     ConfigurationError,
     ConvertField,
+    DropSearchable,
     Feature,
+    Index,
     Migration,
     MigrationError,
     RawStep,
@@ -188,3 +191,26 @@ async def test_the_last_one_alone(kit: AsyncKit) -> None:
     for left in (["001"], [], []):
         await manager.rollback(old)
         assert [each.version for each in await manager.history(old)] == left
+
+
+async def test_what_is_searched_changes(kit: AsyncKit) -> None:
+    """One text is searched in the place of another, and the places change, while every entity stays as it is."""
+    old = await stored(kit, made(("more", str, "a cat")))
+    both = [Index("name"), Index("more")]
+    manager = AsyncMigrationManager(
+        [
+            a_migration(DropSearchable("name"), AddSearchable("more")),
+            a_migration(AddSearchable("name"), version="002"),
+            a_migration(DropSearchable("more"), AddSearchable("more"), version="003"),
+        ]
+    )
+    for version, searched in (("001", ["more"]), ("002", ["more", "name"]), ("003", ["name", "more"])):
+        await manager.migrate(old, version)
+        repository: Any = kit.storage.repository(
+            made(("more", str, "a cat")), old.collection_name, searchable=searched, indexes=both
+        )
+        assert len(await repository.search("cat")) == 3
+        assert len(await repository.search("thing")) == (3 if "name" in searched else 0)
+        assert len(await repository.search("cat", ["more"])) == 3
+        assert [entity.id for entity in await repository.search("b")] == (["b"] if "name" in searched else [])
+        old = repository

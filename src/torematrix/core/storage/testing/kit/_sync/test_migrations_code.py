@@ -10,9 +10,12 @@ import pytest
 from torematrix.core.storage import (
     AddField,
     AddIndex,
+    AddSearchable,
     ConfigurationError,
     ConvertField,
+    DropSearchable,
     Feature,
+    Index,
     Migration,
     MigrationError,
     MigrationManager,
@@ -185,3 +188,26 @@ def test_the_last_one_alone(kit: Kit) -> None:
     for left in (["001"], [], []):
         manager.rollback(old)
         assert [each.version for each in manager.history(old)] == left
+
+
+def test_what_is_searched_changes(kit: Kit) -> None:
+    """One text is searched in the place of another, and the places change, while every entity stays as it is."""
+    old = stored(kit, made(("more", str, "a cat")))
+    both = [Index("name"), Index("more")]
+    manager = MigrationManager(
+        [
+            a_migration(DropSearchable("name"), AddSearchable("more")),
+            a_migration(AddSearchable("name"), version="002"),
+            a_migration(DropSearchable("more"), AddSearchable("more"), version="003"),
+        ]
+    )
+    for version, searched in (("001", ["more"]), ("002", ["more", "name"]), ("003", ["name", "more"])):
+        manager.migrate(old, version)
+        repository: Any = kit.storage.repository(
+            made(("more", str, "a cat")), old.collection_name, searchable=searched, indexes=both
+        )
+        assert len(repository.search("cat")) == 3
+        assert len(repository.search("thing")) == (3 if "name" in searched else 0)
+        assert len(repository.search("cat", ["more"])) == 3
+        assert [entity.id for entity in repository.search("b")] == (["b"] if "name" in searched else [])
+        old = repository
