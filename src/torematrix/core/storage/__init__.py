@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from .model.steps import RenameField as RenameField
     from .model.steps import Step as Step
     from .model.steps import Transform as Transform
+    from .model.upgrades import Upgrade as Upgrade
     from .query.aggregates import Avg as Avg
     from .query.aggregates import Count as Count
     from .query.aggregates import Max as Max
@@ -166,6 +167,7 @@ _HOMES = {
         "Step",
         "Transform",
     ),
+    "model.upgrades": ("Upgrade",),
     "query.aggregates": ("Avg", "Count", "Max", "Min", "Sum"),
     "query.filters": (
         "CursorPage",

@@ -13,7 +13,7 @@ from ._keys import escape_key, key_segment, unescape_key
 from ._scalars import Canonical
 from .schema import Field, Schema
 
-__all__ = ["Document", "PlainForm", "plain_value", "stored_value"]
+__all__ = ["Document", "PlainForm", "called", "plain_value", "stored_value"]
 
 Document = dict[str, Canonical]
 """An entity by the stored keys of its fields, in canonical values."""
@@ -101,3 +101,18 @@ def absent(field: Field) -> Canonical:
     if not field.nullable:
         raise InvalidEntityError(f"{field.name}: there is no value for it", path=field.name)
     return None
+
+
+def called(function: Callable[[Any], Any], value: Any, name: str | None = None) -> Any:
+    """The function's result; its exceptions become InvalidEntityError, without what they say, which may be values."""
+    try:
+        return function(value)
+    except InvalidEntityError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the value is not converted
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        line = "" if trace is None else f" in line {trace.tb_lineno} of {trace.tb_frame.f_code.co_name}"
+        told = f"the function raised {type(error).__name__}{line}"
+        raise InvalidEntityError(told if name is None else f"{name}: {told}", path=name) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Any, get_args, get_origin
 
@@ -18,8 +18,18 @@ from ._scalars import Canonical, Kind, Scalar
 from ._tree import Anything, Nullable, Shape, shape_of
 from .markers import Index, Revision, Searchable, check_weight
 from .names import check_distinct, check_field_name, column_name
+from .upgrades import UPGRADED_FROM, Upgrade
 
-__all__ = ["Field", "IndexSpec", "Schema", "declared_field", "describe_field", "finished", "schema_of"]
+__all__ = [
+    "Field",
+    "IndexSpec",
+    "Schema",
+    "class_schema",
+    "declared_field",
+    "describe_field",
+    "finished",
+    "schema_of",
+]
 
 _EMPTY_FACTORIES: dict[object, Canonical] = {list: [], tuple: [], set: [], frozenset: [], dict: {}}
 
@@ -69,6 +79,8 @@ class Schema:
         id, created, updated, revision: the fields the storage fills; all but the id may be absent.
         indexes: every index except the id's own.
         searchable: the paths whose words ``search()`` finds, with their weights.
+        upgrade: how the class goes on from the version before; None when no such is in use.
+        replacing: the names of the fields that are not to be relied on in the database, because of it.
     """
 
     __slots__ = (
@@ -84,10 +96,12 @@ class Schema:
         "id",
         "indexes",
         "record",
+        "replacing",
         "resolved",
         "revision",
         "searchable",
         "updated",
+        "upgrade",
     )
 
     def __init__(
@@ -98,6 +112,7 @@ class Schema:
         revision: Field | None,
         indexes: tuple[IndexSpec, ...],
         searchable: tuple[tuple[str, int], ...],
+        upgrade: Upgrade | None = None,
     ) -> None:
         self.entity_class = entity_class
         self.record = record  # how instances are taken apart and made; None for dicts
@@ -117,6 +132,8 @@ class Schema:
         self.revision = revision
         self.indexes = indexes
         self.searchable = searchable
+        self.upgrade = upgrade
+        self.replacing = frozenset() if upgrade is None else frozenset(upgrade.fields)
         self.resolved: dict[str, Any] = {}  # paths already followed, kept by the query floor
 
     def __repr__(self) -> str:
@@ -149,18 +166,31 @@ def schema_of(
     *,
     indexes: Iterable[Index] = (),
     searchable: Iterable[str | tuple[str, int]] | None = None,
+    upgrade: Upgrade | None = None,
 ) -> Schema:
     """The schema that a class, and the declarations given beside it, amount to; the same object for the same question.
 
     ``searchable`` names the paths that ``search()`` looks at, each with a weight if not 1, in place of what the class
-    itself declares; a free-form ``dict`` has no other way to say it. Raises ConfigurationError, naming the class and
-    the field, for whatever cannot be stored or told apart.
+    itself declares; a free-form ``dict`` has no other way to say it. With an ``upgrade`` the schema is that of what is
+    stored: the class's fields, those of the version before, and what tells them apart. Raises ConfigurationError, naming
+    the class and the field, for whatever cannot be stored or told apart.
     """
     paths = None if searchable is None else tuple(_weighted(entry) for entry in searchable)
     # dict[str, Any] is what a type checker likes to read, and declares nothing that dict does not. Whatever
     # the class is, it can be hashed, as type[object] does not say.
     cls: Any = dict if get_origin(entity_class) is dict else entity_class
-    return _schema_of(cls, tuple(indexes), paths)
+    return _schema_of(cls, tuple(indexes), paths, upgrade)
+
+
+def class_schema(schema: Schema) -> Schema:
+    """Of a schema with an upgrade, the part that is the class: rows of it are entities."""
+    cls: Any = schema.entity_class
+    own = _schema_of(cls, (), (), None)
+    fields = tuple(
+        msgspec.structs.replace(schema.by_name[field.name], nullable=field.nullable) for field in own.fields
+    )
+    revision = next((field for field in fields if own.revision and field.name == own.revision.name), None)
+    return Schema(schema.entity_class, own.record, fields, revision, (), ())
 
 
 def _weighted(entry: str | tuple[str, int]) -> tuple[str, int]:
@@ -172,7 +202,10 @@ def _weighted(entry: str | tuple[str, int]) -> tuple[str, int]:
 
 @lru_cache(maxsize=1024)
 def _schema_of(
-    cls: type[object], indexes: tuple[Index, ...], searchable: tuple[tuple[str, int], ...] | None
+    cls: type[object],
+    indexes: tuple[Index, ...],
+    searchable: tuple[tuple[str, int], ...] | None,
+    upgrade: Upgrade | None,
 ) -> Schema:
     record = None
     if cls is dict:
@@ -185,6 +218,8 @@ def _schema_of(
             f"{cls!r} cannot be stored: an entity class is a dataclass, a msgspec.Struct, a "
             "pydantic model, an attrs class, or dict"
         )
+    if upgrade is not None:
+        declared += _stored_beside(cls, record, declared, upgrade)
     check_distinct(member.name for member in declared)
     fields = {member.name: _field(cls.__name__, member) for member in declared}
     marks = {member.name: _marks(member.annotation) for member in declared}
@@ -206,9 +241,72 @@ def _schema_of(
             found.setdefault(spec_of((name,), (fields[name].scalar,)))
     specs = agreed(cls, tuple(found))
 
-    weights = _searchable(cls, fields, marks, by_key, extras, searchable)
+    lasting = fields
+    if upgrade is not None:
+        _check_replacing(cls, upgrade, specs, marks)
+        lasting = {name: fields[name] for name in _as_before(fields, upgrade)}
+    weights = _searchable(cls, lasting, marks, by_key, extras, searchable)
     final = tuple(finished(field, specs, dict(weights)) for field in fields.values())
-    return Schema(cls, record, final, _revision(cls, final, marks), specs, weights)
+    if upgrade is not None:
+        # Who has the old class stores nothing in them.
+        final = tuple(
+            msgspec.structs.replace(field, nullable=True) if field.name in upgrade.fields else field
+            for field in final
+        )
+    return Schema(cls, record, final, _revision(cls, final, marks), specs, weights, upgrade)
+
+
+def _stored_beside(
+    cls: type[object], record: RecordClass | None, declared: Sequence[Member], upgrade: Upgrade
+) -> list[Member]:
+    """What is stored beside the fields of the class: those of the version before, and the mark."""
+    if record is None or record.extras:
+        raise ConfigurationError(f"{cls.__name__}: an upgrade is for classes that declare all their fields")
+    names = {member.name for member in declared}
+    for name in upgrade.fields:
+        if name not in names:
+            raise ConfigurationError(f"{cls.__name__} declares no field {name!r}, which the upgrade names")
+    for name in ("id", "created_at", "updated_at"):
+        if name in upgrade.fields or name in dict(upgrade.old):
+            raise ConfigurationError(f"{cls.__name__}: {name} is kept by the storage and is not upgraded")
+    old = [Member(name, annotation) for name, annotation in upgrade.old]
+    return [*old, Member(UPGRADED_FROM, str | None, default=None, required=False)]
+
+
+def _as_before(names: Iterable[str], upgrade: Upgrade) -> list[str]:
+    """The fields of the version before, in its order: the old ones stand where the first of the new ones does."""
+    old = [name for name, _ in upgrade.old]
+    kept: list[str] = []
+    for name in names:
+        if name in upgrade.fields:
+            kept += old
+            old = []
+        elif name != UPGRADED_FROM and name not in dict(upgrade.old):
+            kept.append(name)
+    return kept
+
+
+def _check_replacing(
+    cls: type[object], upgrade: Upgrade, specs: Iterable[IndexSpec], marks: Mapping[str, tuple[object, ...]]
+) -> None:
+    """Refuse what the engine could not keep true of fields that the old class does not fill."""
+    for name in upgrade.fields:
+        if any(isinstance(mark, Searchable | Revision) for mark in marks[name]):
+            raise ConfigurationError(
+                f"{cls.__name__}.{name}: a field is searchable, or the revision, once the upgrade is complete"
+            )
+    for spec in specs:
+        if (spec.unique or spec.substring) and not set(upgrade.fields).isdisjoint(
+            _top(path) for path in spec.paths
+        ):
+            raise ConfigurationError(
+                f"{cls.__name__}: an index on {', '.join(spec.paths)} is unique, or of substrings, once the upgrade is "
+                "complete"
+            )
+
+
+def _top(path: str) -> str:
+    return path.partition(".")[0]
 
 
 def _marks(annotation: object) -> tuple[object, ...]:

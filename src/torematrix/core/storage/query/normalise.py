@@ -51,7 +51,7 @@ from .filters import (
 from .operations import SortKey
 from .patterns import parse_like
 from .regex import parse_regex
-from .resolve import resolve, sortable, strip_nullable
+from .resolve import asked, resolve, sortable, strip_nullable
 
 __all__ = ["MAX_FILTER_DEPTH", "MAX_IN_BYTES", "MAX_PREDICATES", "condition_of", "sort_of"]
 
@@ -115,7 +115,7 @@ class _Normaliser:
 
 def _predicate(schema: Schema, item: QueryFilter) -> Condition:
     operator = parse_operator(item.operator)
-    place = resolve(schema, item.field)
+    place = asked(schema, item.field)
     try:
         condition = _BUILD[operator](place.target, item.value)
     except (InvalidQueryError, InvalidEntityError) as error:

@@ -21,7 +21,7 @@ from ..model.shapes import (
 from .conditions import Target
 from .paths import Step, Wildcard, parse_path
 
-__all__ = ["Place", "resolve", "sortable", "strip_nullable"]
+__all__ = ["Place", "asked", "resolve", "sortable", "strip_nullable"]
 
 _PATHS_KEPT = 1024
 
@@ -47,6 +47,21 @@ def resolve(schema: Schema, path: object) -> Place:
         place = _resolve(schema, path)
         if len(known) < _PATHS_KEPT:
             known[path] = place
+    return place
+
+
+def asked(schema: Schema, path: object) -> Place:
+    """The place that a question of the application's is about.
+
+    Raises:
+        InvalidQueryError: as for ``resolve``, or the version before is in use, which does not fill the field.
+    """
+    place = resolve(schema, path)
+    if schema.replacing and place.target.steps[0] in schema.replacing:
+        raise InvalidQueryError(
+            f"{path!r} cannot be asked for while the version before is in use, which does not fill it: ask for what it "
+            "takes the place of, or complete the upgrade"
+        )
     return place
 
 
@@ -167,7 +182,7 @@ def sortable(schema: Schema, path: object, purpose: str) -> Target:
     Raises:
         InvalidQueryError: the path names a list, a dict, a union or an undeclared place.
     """
-    place = resolve(schema, path)
+    place = asked(schema, path)
     if place.lists or place.target.scalar is None:
         raise InvalidQueryError(
             f"cannot {purpose} by {path!r}: it is not a declared scalar; declare its type, "

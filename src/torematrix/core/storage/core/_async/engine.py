@@ -24,6 +24,7 @@ from ...query.operations import Collection, Insert, Operation, Patch, Remove, Re
 from ...query.stored_size import stored_size_check
 from ..observing import Observers
 from ..options import Explanation, Isolation, TransactionOptions
+from ..upgrading import UpgradingCodec
 from .layers import AsyncLayer, AsyncProceed, AsyncProceedStream
 from .observed import observed
 from .port import AsyncDriver, AsyncSession
@@ -100,11 +101,15 @@ class AsyncEngine:
                         collection=name,
                     )
             driver = self.driver
-            codec: Codec[Any] = Codec(
-                schema,
-                json_documents=driver.json_documents,
-                in_order=driver.keeps_order,
-                check_large=stored_size_check(schema),
+            options: dict[str, Any] = {
+                "json_documents": driver.json_documents,
+                "in_order": driver.keeps_order,
+                "check_large": stored_size_check(schema),
+            }
+            codec: Codec[Any] = (
+                Codec(schema, **options)
+                if schema.upgrade is None
+                else UpgradingCodec(schema, schema.upgrade, **options)
             )
             known = self._collections[name, schema] = Collection(name, schema, codec)
         return known

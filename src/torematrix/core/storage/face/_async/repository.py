@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, TypeVar, cast
 
 from ...capability import Feature
 from ...core._async.engine import AsyncEngine, AsyncTransaction
-from ...core.options import Explanation, Isolation
-from ...errors import InvalidEntityError, StorageError
+from ...core.options import Explanation, Isolation, Progress
+from ...core.upgrading import UpgradingCodec
+from ...errors import ConfigurationError, InvalidEntityError, NotFoundError, StorageError
 from ...model.kinds import INT64_MAX, INT64_MIN
 from ...query.aggregates import Measured
 from ...query.conditions import Condition
@@ -195,6 +196,43 @@ class AsyncStorageRepository(AsyncRepository[T]):
             async for batch in batches:
                 for row in batch:
                     yield self._decode(row)
+
+    async def backfill(self, *, batch_size: int = 1000, progress: Progress | None = None) -> int:
+        """Store the new values of every entity that the version before has written last; how many there were.
+
+        Others may read and write meanwhile, with either version. Where the version before goes on writing there will
+        be more to do later; a reader is given the right values all along. Revisions count what is stored.
+
+        Args:
+            batch_size: how many entities are read at a time.
+            progress: told how many entities were looked at, and how many there were in the beginning.
+
+        Raises:
+            ConfigurationError: the repository has no upgrade.
+            InvalidEntityError: a function of the upgrade failed; what was stored until then stays.
+        """
+        codec, schema = self._codec, self._schema
+        if not isinstance(codec, UpgradingCodec):
+            raise ConfigurationError(
+                "the repository was made without an upgrade", collection=self.collection_name
+            )
+        total = await self.count() if progress is not None else 0
+        done = seen = 0
+        scan = scan_of(self._collection, None, None, SortOrder.ASC, batch_size)
+        async with aclosing(self._engine.stream(scan)) as batches:
+            async for batch in batches:
+                for row in batch:
+                    made = codec.remade(row)
+                    if made is None:
+                        continue
+                    changes = tuple((field, made[field.key]) for field in schema.fields if field.key in made)
+                    with suppress(NotFoundError):  # somebody has just deleted it
+                        await self._engine.run(Patch(self._collection, row[0], changes, {}, None))
+                        done += 1
+                seen += len(batch)
+                if progress is not None:
+                    progress(seen, max(seen, total))
+        return done
 
     async def count(self, filters: Filters = None) -> int:
         counted: int = await self._engine.run(Count(self._collection, condition_of(self._schema, filters)))

@@ -18,6 +18,7 @@ from ...errors import ConfigurationError, StorageError
 from ...model.markers import Index
 from ...model.schema import schema_of
 from ...model.stored import stored_schema
+from ...model.upgrades import Upgrade
 from ..arguments import transaction_options
 from ..owners import current_owner
 from ..registry import Backend, backend_of_config, loaded
@@ -112,6 +113,7 @@ class Storage:
         *,
         indexes: Iterable[Index] = (),
         searchable: Iterable[str | tuple[str, int]] | None = None,
+        upgrade: Upgrade | None = None,
     ) -> StorageRepository[dict[str, Any]]: ...
     @overload
     def repository(
@@ -121,6 +123,7 @@ class Storage:
         *,
         indexes: Iterable[Index] = (),
         searchable: Iterable[str | tuple[str, int]] | None = None,
+        upgrade: Upgrade | None = None,
     ) -> StorageRepository[T]: ...
     def repository(
         self,
@@ -129,6 +132,7 @@ class Storage:
         *,
         indexes: Iterable[Index] = (),
         searchable: Iterable[str | tuple[str, int]] | None = None,
+        upgrade: Upgrade | None = None,
     ) -> StorageRepository[Any]:
         """The entities of this class in that collection; no I/O.
 
@@ -137,11 +141,12 @@ class Storage:
             collection_name: None for the class's name in lower case with an s.
             indexes: compound indexes, and typed paths inside documents.
             searchable: for free-form documents, the paths that ``search`` looks at, each a path or (path, weight).
+            upgrade: for a class whose version before is in use beside it, how the one goes on from the other.
 
         Raises:
             ConfigurationError: the class or the name is not acceptable.
         """
-        schema = schema_of(entity_class, indexes=tuple(indexes), searchable=searchable)
+        schema = schema_of(entity_class, indexes=tuple(indexes), searchable=searchable, upgrade=upgrade)
         name = collection_name if collection_name is not None else f"{entity_class.__name__.lower()}s"
         return repository_class(self.backend)(self._engine, self._engine.collection(name, schema), self)
 

@@ -8,11 +8,10 @@ from typing import Any, TypeAlias
 
 from ...errors import ConfigurationError, InvalidEntityError
 from ..descriptions import Description, replaced
-from ..plain import Document, PlainForm
+from ..plain import Document, PlainForm, called
 from ..schema import schema_of
 from ..stored import whole_schema
 from ._base import Change, Convert, Step, no_way_back
-from ._fields import called
 
 __all__ = ["RawStep", "Statements", "Transform"]
 

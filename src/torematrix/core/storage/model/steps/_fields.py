@@ -20,7 +20,7 @@ from ..descriptions import (
     without_field,
 )
 from ..names import check_distinct, column_name
-from ..plain import Document, PlainForm, absent, plain_value, stored_value
+from ..plain import Document, PlainForm, absent, called, plain_value, stored_value
 from ..schema import Field, declared_field, describe_field
 from ..stored import whole_schema
 from ._base import Change, Convert, Step, no_way_back
@@ -299,6 +299,7 @@ def _converted_default(old: Field | None, new: Field, function: Callable[[Any], 
         return stored_value(new)(value)
     except InvalidEntityError:
         return MISSING
+<<<<<<< HEAD
 
 
 def called(function: Callable[[Any], Any], value: Any, name: str | None = None) -> Any:
@@ -318,3 +319,5 @@ def called(function: Callable[[Any], Any], value: Any, name: str | None = None) 
         result.close()
         raise ConfigurationError("the function of a step is called for every entity, and cannot be `async`")
     return result
+=======
+>>>>>>> 4551550 (Two versions of a class at once: upgrades, backfill; MongoDB: fields that several programs add at the same moment)

@@ -16,7 +16,6 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from ....errors import ConfigurationError, DuplicateError
 from ....model.evolution import Evolution, evolve
-from ....model.kinds import Canonical
 from ....query.operations import Collection
 from ..errors import duplicate_of
 from ..names import ID, META, stored_key
@@ -77,6 +76,20 @@ def put(server: Server, key: str, value: Any) -> None:
         server.database[META].replace_one({ID: {"$eq": key}}, {"value": value}, upsert=True)
 
 
+def _exchange(server: Server, key: str, old: Any, new: Any) -> bool:
+    """Put this in the place of what was read under a key, None for nothing; False where that is not there any more."""
+    with timeout(server.deadline):
+        try:
+            done = server.database[META].replace_one(
+                {ID: {"$eq": key}, "value": {"$eq": old}}, {"value": new}, upsert=old is None
+            )
+        except PyMongoError as error:
+            if duplicate_of(error) is None:
+                raise
+            return False
+    return bool(done.matched_count) or done.upserted_id is not None
+
+
 def put_schema(server: Server, name: str, description: Mapping[str, Any]) -> None:
     """Store the description of a collection."""
     put(server, _COLLECTION + name, description)
@@ -105,6 +118,14 @@ def ensure(server: Server, collection: Collection) -> CollectionPlan:
         ConfigurationError: the change needs a migration, or a name is taken.
         DuplicateError: existing entities do not meet a new unique constraint.
     """
+    plan: CollectionPlan | None = None
+    while plan is None:
+        plan = _ensure(server, collection)
+    return plan
+
+
+def _ensure(server: Server, collection: Collection) -> CollectionPlan | None:
+    """The same; None when somebody else has changed the collection meanwhile, so that it is to be looked at anew."""
     name, schema = collection.name, collection.schema
     stored = stored_schemas(server)
     for other in stored:
@@ -121,8 +142,8 @@ def ensure(server: Server, collection: Collection) -> CollectionPlan:
     _check_collation(server, name)
     if evolution.is_empty:
         return plan
-    if not evolution.created:
-        _extend(server, plan, evolution)
+    if not evolution.created and not _extend(server, plan, evolution, stored[name]):
+        return None
     wanted = {spec.name: plan.indexes[spec.name] for spec in evolution.indexes if not spec.substring}
     if evolution.created:
         definitions = [definition for each in wanted.values() for definition in each]
@@ -131,7 +152,9 @@ def ensure(server: Server, collection: Collection) -> CollectionPlan:
     else:
         for index, definitions in wanted.items():
             index_existing(server, plan, index, definitions)
-    put_schema(server, name, evolution.description)
+    if not _exchange(server, _COLLECTION + name, stored.get(name), evolution.description):
+        return None  # somebody else has added something too
+    _forget(server, _marks(name, evolution))
     return plan
 
 
@@ -167,28 +190,52 @@ def _check_collation(server: Server, name: str) -> None:
             )
 
 
-def _extend(server: Server, plan: CollectionPlan, evolution: Evolution) -> None:
-    """Give existing documents the new fields."""
+def _marks(collection: str, evolution: Evolution) -> list[str]:
+    """The keys under which it stands that this library is about to give documents a new field, one for each."""
+    added = (*evolution.columns, *evolution.documents)
+    return [f"adding:{collection}:{field.key}" for field in added]
+
+
+def _extend(server: Server, plan: CollectionPlan, evolution: Evolution, stored: dict[str, Any]) -> bool:
+    """Give existing documents the new fields; False where somebody else has changed the collection since it was read.
+
+    Whoever does the same at the same moment writes the fields already: what stands there is left as it is.
+    """
     added = (*evolution.columns, *evolution.documents)
     if not added:
-        return
-    values: dict[str, Canonical] = {
-        field.key: field.default if field.has_default else None for field in added
-    }
-    keys = [stored_key(key) for key in values]
-    found = server.documents(
+        return True
+    begun = held(server, _marks(plan.collection, evolution))
+    new = [field for field in added if f"adding:{plan.collection}:{field.key}" not in begun]
+    keys = [stored_key(field.key) for field in new]
+    found = keys and server.documents(
         {"find": plan.collection, "filter": {"$or": [{key: {"$exists": True}} for key in keys]}, "limit": 1}
     )
     if found:
-        names = ", ".join(repr(field.name) for field in added)
+        if stored_schemas(server).get(plan.collection) != stored or len(
+            held(server, _marks(plan.collection, evolution))
+        ) > len(begun):
+            return False
+        names = ", ".join(repr(field.name) for field in new)
         raise ConfigurationError(
             f"{names} of {plan.collection!r} is new, and existing entities hold something under that name already; "
             f"write a migration: convert the field {names}",
             backend="mongodb",
             collection=plan.collection,
         )
-    update = {"q": {}, "u": {"$set": plan.form.changes(values)}, "multi": True}
-    server.slow({"update": plan.collection, "updates": [update], "writeConcern": journal(server.config)})
+    updates: list[dict[str, Any]] = []
+    for field in added:
+        put(server, f"adding:{plan.collection}:{field.key}", 1)
+        value = field.default if field.has_default else None
+        sets = plan.form.changes({field.key: value})
+        updates.append({"q": {stored_key(field.key): {"$exists": False}}, "u": {"$set": sets}, "multi": True})
+    server.slow({"update": plan.collection, "updates": updates, "writeConcern": journal(server.config)})
+    return True
+
+
+def _forget(server: Server, keys: list[str]) -> None:
+    if keys:
+        deletes = [{"q": {ID: {"$in": keys}}, "limit": 0}]
+        server.slow({"delete": META, "deletes": deletes, "writeConcern": journal(server.config)})
 
 
 def index_existing(

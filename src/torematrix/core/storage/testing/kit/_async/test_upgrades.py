@@ -1,0 +1,220 @@
+"""Two versions of an entity class at work on one collection: what either writes, the other reads."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import pytest
+
+from torematrix.core.storage import (
+    ConfigurationError,
+    F,
+    Feature,
+    Index,
+    InvalidEntityError,
+    InvalidQueryError,
+    Revision,
+    Searchable,
+    Unique,
+    Upgrade,
+)
+
+from ..._async.harness import AsyncKit
+from ...needs import needs
+
+
+@dataclass
+class Before:
+    """A person of the first version."""
+
+    name: str
+    weights: list[float]
+    active: bool = True
+    note: str = ""
+    id: str | None = None
+
+
+@dataclass
+class Person:
+    """The same of the second."""
+
+    first: str
+    last: str
+    labels: list[str]
+    active: bool = True
+    note: str = ""
+    id: str | None = None
+
+
+def _up(old: dict[str, Any]) -> dict[str, Any]:
+    first, _, last = old["name"].partition(" ")
+    return {"first": first, "last": last, "labels": [str(weight) for weight in old["weights"]]}
+
+
+def _down(new: dict[str, Any]) -> dict[str, Any]:
+    # Less than was given: what only the new version knows has to be kept beside it.
+    return {
+        "name": f"{new['first']} {new['last']}".upper(),
+        "weights": [float(label) for label in new["labels"]],
+    }
+
+
+UPGRADE = Upgrade(("first", "last", "labels"), {"name": str, "weights": list[float]}, up=_up, down=_down)
+
+
+async def _both(kit: AsyncKit) -> tuple[Any, Any]:
+    before = await kit.repository(Before)
+    return before, kit.storage.repository(Person, before.collection_name, upgrade=UPGRADE)
+
+
+async def test_the_later_version_reads_what_the_earlier_one_wrote(kit: AsyncKit) -> None:
+    before, after = await _both(kit)
+    await before.create(Before("Ada Lovelace", [1.0, 0.5, 1e300], id="a"))
+    expected = Person("Ada", "Lovelace", ["1.0", "0.5", "1e+300"], id="a")
+    assert await after.get("a") == expected
+    assert await after.list(F("active") == True) == [expected]  # noqa: E712 - a condition
+    assert [person async for person in after.stream()] == [expected]
+
+
+async def test_the_earlier_version_reads_what_the_later_one_wrote(kit: AsyncKit) -> None:
+    before, after = await _both(kit)
+    given = Person("Ada", "Lovelace", ["1", "0.5"], note="x", id="a")
+    assert await after.create(given) == given
+    assert await before.get("a") == Before("ADA LOVELACE", [1.0, 0.5], note="x", id="a")
+    assert await after.get("a") == given, "nothing that only the later version knows is lost"
+
+
+async def test_either_goes_on_from_the_other(kit: AsyncKit) -> None:
+    before, after = await _both(kit)
+    await after.create(Person("Ada", "Lovelace", ["1"], id="a"))
+    held = await before.get("a")
+    await before.update(dataclasses.replace(held, note="by the earlier one"))
+    kept = Person("Ada", "Lovelace", ["1"], note="by the earlier one", id="a")
+    assert await after.get("a") == kept, "the old values are what they were, so the new ones are"
+    await before.update(dataclasses.replace(held, name="Grace Hopper", weights=[2.5]))
+    assert await after.get("a") == Person("Grace", "Hopper", ["2.5"], id="a")
+    await before.patch("a", name="Alan Turing")
+    assert await after.get("a") == Person("Alan", "Turing", ["2.5"], id="a")
+    await after.update(Person("Alan M.", "Turing", ["3"], id="a"))
+    assert await before.get("a") == Before("ALAN M. TURING", [3.0], id="a")
+    assert await after.get("a") == Person("Alan M.", "Turing", ["3"], id="a")
+    await after.patch("a", note="patched")
+    assert await after.get("a") == Person("Alan M.", "Turing", ["3"], note="patched", id="a")
+    await after.patch("a", first="Barbara", last="Liskov", labels=[])
+    assert await before.get("a") == Before("BARBARA LISKOV", [], note="patched", id="a")
+
+
+async def test_backfill(kit: AsyncKit) -> None:
+    """It stores what readers were given, of what the earlier version wrote last, and of nothing else."""
+    before, after = await _both(kit)
+    for number in range(12):
+        await before.create(Before(f"first{number} last{number}", [number / 2], id=f"{number:02}"))
+    await after.update(Person("Ada", "Lovelace", [], id="03"))
+    expected = await after.list(sort_by="id")
+    told: list[tuple[int, int]] = []
+    assert await after.backfill(batch_size=5, progress=lambda done, total: told.append((done, total))) == 11
+    assert told[-1] == (12, 12)
+    assert await after.list(sort_by="id") == expected
+    assert await after.backfill() == 0
+    await before.patch("05", name="Grace Hopper")
+    assert await after.backfill() == 1
+    assert (await after.get("05")).last == "Hopper"
+
+
+async def test_what_is_not_filled_cannot_be_asked_for(kit: AsyncKit) -> None:
+    _, after = await _both(kit)
+    with pytest.raises(InvalidQueryError, match="version before"):
+        await after.list(F("last") == "Hopper")
+    with pytest.raises(InvalidQueryError, match="version before"):
+        await after.count(F("labels").contains("x"))
+    with pytest.raises(InvalidQueryError, match="version before"):
+        await after.list(sort_by="first")
+    assert await after.count(F("name") == "Ada Lovelace") == 0
+
+
+async def test_a_patch_of_some_new_values_is_refused(kit: AsyncKit) -> None:
+    _, after = await _both(kit)
+    await after.create(Person("Ada", "Lovelace", [], id="a"))
+    with pytest.raises(InvalidEntityError, match="together"):
+        await after.patch("a", first="Grace")
+    with pytest.raises(InvalidEntityError):
+        await after.patch("a", name="Grace Hopper")
+    assert await after.get("a") == Person("Ada", "Lovelace", [], id="a")
+
+
+async def test_functions_that_fail_are_told_without_values(kit: AsyncKit) -> None:
+    before, after = await _both(kit)
+    with pytest.raises(InvalidEntityError, match="ValueError") as raised:
+        await after.create(Person("Ada", "Lovelace", ["secret"], id="a"))
+    assert "secret" not in str(raised.value)
+    assert await before.count() == 0
+
+
+async def test_an_upgrade_that_cannot_be(kit: AsyncKit) -> None:
+    @dataclass
+    class Sought:
+        first: Annotated[str, Searchable()]
+        last: Annotated[str, Unique()]
+        counted: Annotated[int, Revision()]
+        id: str | None = None
+
+    for names in (("first",), ("last",), ("counted",), ("unknown",), ("id",)):
+        upgrade = Upgrade(names, {"name": str}, up=dict, down=dict)
+        with pytest.raises(ConfigurationError):
+            kit.storage.repository(Sought, kit.name(), upgrade=upgrade)
+    with pytest.raises(ConfigurationError):
+        kit.storage.repository(dict, kit.name(), upgrade=Upgrade(("a",), {"b": str}, up=dict, down=dict))
+    with pytest.raises(ConfigurationError):
+        Upgrade(("a",), {"a": str}, up=dict, down=dict)
+    with pytest.raises(ConfigurationError, match="without an upgrade"):
+        await (await kit.repository(Before)).backfill()
+
+
+@dataclass
+class Counted:
+    """Guarded, with indexed old and new values."""
+
+    code: Annotated[str, Index()]
+    version: Annotated[int, Revision()] = 0
+    id: str | None = None
+
+
+@dataclass
+class Recounted:
+    """The same later."""
+
+    number: Annotated[int, Index()]
+    version: Annotated[int, Revision()] = 0
+    id: str | None = None
+
+
+async def test_revisions_and_indexes(kit: AsyncKit) -> None:
+    """Both versions count the same revision, and indexes of both are kept."""
+    before = await kit.repository(Counted)
+    upgrade = Upgrade(
+        ("number",),
+        {"code": Annotated[str, Index()]},
+        up=lambda old: {"number": int(old["code"])},
+        down=lambda new: {"code": f"{new['number']:04}"},
+    )
+    after = kit.storage.repository(Recounted, before.collection_name, upgrade=upgrade)
+    await before.create(Counted("0007", id="a"))
+    read = await after.get("a")
+    assert read == Recounted(7, 1, "a")
+    assert await after.update(dataclasses.replace(read, number=8)) == Recounted(8, 2, "a")
+    assert await before.list(F("code") == "0008") == [Counted("0008", 2, "a")]
+    assert (await before.update(Counted("0009", 2, "a"))).version == 3
+    assert await after.get("a") == Recounted(9, 3, "a")
+
+
+@needs(Feature.TRANSACTIONS)
+async def test_a_scope_that_is_rolled_back(kit: AsyncKit) -> None:
+    before, after = await _both(kit)
+    await before.create(Before("Ada Lovelace", [], id="a"))
+    with pytest.raises(LookupError):
+        async with kit.storage.transaction():
+            await after.update(Person("Grace", "Hopper", [], id="a"))
+            raise LookupError
+    assert await after.get("a") == Person("Ada", "Lovelace", [], id="a")
