@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from typing_extensions import override
 
@@ -137,9 +137,10 @@ class _Side:
 
     def canonical(self, given: object, function: str) -> Document:
         """The canonical values of what a function gave."""
-        if not isinstance(given, Mapping) or set(given) != set(self._write):
+        values: dict[Any, Any] = dict(cast("Mapping[Any, Any]", given)) if isinstance(given, Mapping) else {}
+        if set(values) != set(self._write):
             raise InvalidEntityError(f"{function} of the upgrade gives a dict of {', '.join(self._write)}")
-        return {field.key: write(given[name]) for name, (field, write) in self._write.items()}
+        return {field.key: write(values[name]) for name, (field, write) in self._write.items()}
 
 
 def _spelled(field: Field, value: Any) -> Any:

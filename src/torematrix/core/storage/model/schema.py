@@ -133,7 +133,7 @@ class Schema:
         self.indexes = indexes
         self.searchable = searchable
         self.upgrade = upgrade
-        self.replacing = frozenset() if upgrade is None else frozenset(upgrade.fields)
+        self.replacing: frozenset[str] = frozenset(upgrade.fields if upgrade is not None else ())
         self.resolved: dict[str, Any] = {}  # paths already followed, kept by the query floor
 
     def __repr__(self) -> str:
