@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Collection
 from typing import Any
 
-from ..errors import InvalidEntityError
+from ..errors import ConfigurationError, InvalidEntityError
 from ._decoders import decode_anything, decoder
 from ._encoders import encoder
 from ._free import FIELD_DEPTH, free_encoder, located, named
@@ -106,7 +107,7 @@ def absent(field: Field) -> Canonical:
 def called(function: Callable[[Any], Any], value: Any, name: str | None = None) -> Any:
     """The function's result; its exceptions become InvalidEntityError, without what they say, which may be values."""
     try:
-        return function(value)
+        result = function(value)
     except InvalidEntityError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the value is not converted
@@ -116,3 +117,7 @@ def called(function: Callable[[Any], Any], value: Any, name: str | None = None) 
         line = "" if trace is None else f" in line {trace.tb_lineno} of {trace.tb_frame.f_code.co_name}"
         told = f"the function raised {type(error).__name__}{line}"
         raise InvalidEntityError(told if name is None else f"{name}: {told}", path=name) from None
+    if inspect.iscoroutine(result):
+        result.close()
+        raise ConfigurationError("the function is called for every entity, and cannot be `async`")
+    return result

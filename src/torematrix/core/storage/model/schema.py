@@ -172,8 +172,8 @@ def schema_of(
 
     ``searchable`` names the paths that ``search()`` looks at, each with a weight if not 1, in place of what the class
     itself declares; a free-form ``dict`` has no other way to say it. With an ``upgrade`` the schema is that of what is
-    stored: the class's fields, those of the version before, and what tells them apart. Raises ConfigurationError, naming
-    the class and the field, for whatever cannot be stored or told apart.
+    stored: the class's fields, those of the version before, and what tells them apart. Raises ConfigurationError,
+    naming the class and the field, for whatever cannot be stored or told apart.
     """
     paths = None if searchable is None else tuple(_weighted(entry) for entry in searchable)
     # dict[str, Any] is what a type checker likes to read, and declares nothing that dict does not. Whatever

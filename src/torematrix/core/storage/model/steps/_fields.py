@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -299,25 +298,3 @@ def _converted_default(old: Field | None, new: Field, function: Callable[[Any], 
         return stored_value(new)(value)
     except InvalidEntityError:
         return MISSING
-<<<<<<< HEAD
-
-
-def called(function: Callable[[Any], Any], value: Any, name: str | None = None) -> Any:
-    """The function's result; its exceptions become InvalidEntityError, without what they say, which may be values."""
-    try:
-        result = function(value)
-    except InvalidEntityError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, the value is not converted
-        trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        line = "" if trace is None else f" in line {trace.tb_lineno} of {trace.tb_frame.f_code.co_name}"
-        told = f"the function raised {type(error).__name__}{line}"
-        raise InvalidEntityError(told if name is None else f"{name}: {told}", path=name) from None
-    if inspect.iscoroutine(result):
-        result.close()
-        raise ConfigurationError("the function of a step is called for every entity, and cannot be `async`")
-    return result
-=======
->>>>>>> 4551550 (Two versions of a class at once: upgrades, backfill; MongoDB: fields that several programs add at the same moment)
