@@ -1,4 +1,4 @@
-"""A rolling deployment: two versions of a class write the same entities, a backfill runs, then the old version is gone."""
+"""A rolling deployment: two versions of a class write the same entities beside a backfill, then the old one is gone."""
 
 import asyncio
 import contextlib
