@@ -137,7 +137,7 @@ class _Side:
 
     def canonical(self, given: object, function: str) -> Document:
         """The canonical values of what a function gave."""
-        values: dict[Any, Any] = dict(cast("Mapping[Any, Any]", given)) if isinstance(given, Mapping) else {}
+        values = dict(cast("Mapping[object, Any]", given)) if isinstance(given, Mapping) else {}
         if set(values) != set(self._write):
             raise InvalidEntityError(f"{function} of the upgrade gives a dict of {', '.join(self._write)}")
         return {field.key: write(values[name]) for name, (field, write) in self._write.items()}
