@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .capability import Support as Support
     from .core._async.layers import AsyncLayer as AsyncLayer
     from .core._sync.layers import Layer as Layer
+    from .core.moves import MoveProgress as MoveProgress
+    from .core.moves import MoveReport as MoveReport
     from .core.options import Explanation as Explanation
     from .core.options import Isolation as Isolation
     from .errors import CommitUnknown as CommitUnknown
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from .errors import UnsupportedError as UnsupportedError
     from .face._async.contract import AsyncRepository as AsyncRepository
     from .face._async.migrating import AsyncMigrationManager as AsyncMigrationManager
+    from .face._async.moving import AsyncBackendMigrator as AsyncBackendMigrator
     from .face._async.repositories import AsyncMemoryRepository as AsyncMemoryRepository
     from .face._async.repositories import AsyncMongoDBRepository as AsyncMongoDBRepository
     from .face._async.repositories import AsyncPostgreSQLRepository as AsyncPostgreSQLRepository
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     from .face._async.storage import AsyncStorage as AsyncStorage
     from .face._sync.contract import Repository as Repository
     from .face._sync.migrating import MigrationManager as MigrationManager
+    from .face._sync.moving import BackendMigrator as BackendMigrator
     from .face._sync.repositories import MemoryRepository as MemoryRepository
     from .face._sync.repositories import MongoDBRepository as MongoDBRepository
     from .face._sync.repositories import PostgreSQLRepository as PostgreSQLRepository
@@ -106,6 +110,7 @@ _HOMES = {
     "capability": ("Capabilities", "Cell", "Feature", "Support"),
     "core._async.layers": ("AsyncLayer",),
     "core._sync.layers": ("Layer",),
+    "core.moves": ("MoveProgress", "MoveReport"),
     "core.options": ("Explanation", "Isolation"),
     "errors": (
         "CommitUnknown",
@@ -125,6 +130,7 @@ _HOMES = {
     ),
     "face._async.contract": ("AsyncRepository",),
     "face._async.migrating": ("AsyncMigrationManager",),
+    "face._async.moving": ("AsyncBackendMigrator",),
     "face._async.repositories": (
         "AsyncMemoryRepository",
         "AsyncMongoDBRepository",
@@ -134,6 +140,7 @@ _HOMES = {
     "face._async.storage": ("AsyncStorage",),
     "face._sync.contract": ("Repository",),
     "face._sync.migrating": ("MigrationManager",),
+    "face._sync.moving": ("BackendMigrator",),
     "face._sync.repositories": (
         "MemoryRepository",
         "MongoDBRepository",

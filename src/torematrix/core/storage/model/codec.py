@@ -50,6 +50,7 @@ class Codec(Generic[T]):
         schema: the schema.
         json_documents: whether the document of a row is JSON text (else a dict, parts of which a decoded entity may
             hold: whoever keeps the row copies it first).
+        in_order: whether it comes with sorted keys at every level.
         row_to_create: ``(entity, now, new_id) -> row`` of a new entity: its id made by ``new_id`` when None or "",
             created_at and updated_at ``now`` (canonical text) when None, its revision 1.
         row_to_replace: ``(entity, now) -> row`` of one to be stored in place of another: updated_at ``now``, the
@@ -73,6 +74,7 @@ class Codec(Generic[T]):
     ) -> None:
         self.schema = schema
         self.json_documents = json_documents
+        self.in_order = in_order
         self.row_to_create: Callable[[T, str, Callable[[], str]], Row]
         self.row_to_replace: Callable[[T, str], Row]
         self.decode: Callable[[Row], T]
@@ -119,6 +121,28 @@ class Codec(Generic[T]):
         if given is None or given == "":
             return None
         return str(self._encoders["id"](given))
+
+    def row_to_move(self, entity: T, entity_id: str) -> Row:
+        """The row of an entity that was stored elsewhere: its id, times and revision are kept as they are.
+
+        ``entity_id`` is its id where the entity has none. Raises InvalidEntityError as ``row_to_create`` does.
+        """
+        row = self.row_to_create(entity, "", lambda: entity_id)
+        schema = self.schema
+        if schema.freeform:
+            return row
+        values = list(row)
+        for at, field in enumerate(schema.columns):
+            if field is schema.revision or field is schema.created or field is schema.updated:
+                value: object = getattr(entity, field.name)
+                if value is None and field is not schema.revision:
+                    values[at] = None if field.nullable else values[at]
+                    continue
+                try:
+                    values[at] = self._encoders[field.name](value)
+                except InvalidEntityError as error:
+                    raise named(located(error, key_segment(field.name))) from None
+        return tuple(values)
 
     def values(self, changes: Mapping[str, object]) -> dict[str, Canonical]:
         """The canonical values of a patch, by stored key, validated against the declared fields.

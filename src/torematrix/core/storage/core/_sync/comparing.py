@@ -1,0 +1,85 @@
+# generated from _async/comparing.py by tools/generate_twins.py: do not edit
+"""Whether a collection holds exactly what another one, on another engine, would have to give it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from ...model.codec import Row
+from ...model.crossing import canonical_bytes, checksum
+from ..moves import Differences
+from .moving import Pages, Retrying, Route
+
+__all__ = ["Comparison"]
+
+
+class Comparison:
+    """Reads both sides in the order of their ids, range by range, and compares the checksum of each.
+
+    Where they differ the entities of the range are compared one by one. Both sides are read in pages of their own, in
+    bounded memory; what is written to either meanwhile may show up as a difference.
+
+    Attributes:
+        differences: what was found.
+    """
+
+    def __init__(self, route: Route, retrying: Retrying, most: int, tell: Callable[[int], object]) -> None:
+        self.differences = Differences()
+        self._route = route
+        self._source = Pages(route.source, route.origin, retrying, most)
+        self._target = Pages(route.target, route.destination, retrying, most)
+        self._bytes = canonical_bytes(route.destination.codec)
+        self._digest = hashlib.blake2b(digest_size=16)
+        self._tell = tell
+
+    @property
+    def checksum(self) -> str:
+        """The checksum of the rows of the target so far, in hexadecimal."""
+        return self._digest.hexdigest()
+
+    def run(self) -> Differences:
+        """Compare everything."""
+        done = 0
+        more = True
+        while more:
+            rows, more = self._source.read()
+            until = str(rows[-1][0]) if more else None  # behind the last entity the target has to end too
+            self._compare([(str(row[0]), self._expected(row)) for row in rows], until)
+            done += len(rows)
+            self._tell(done)
+        return self.differences
+
+    def _expected(self, row: Row) -> bytes | None:
+        """What the target has to hold for a row; None where it is left out. Of what cannot come over, nothing."""
+        try:
+            converted = self._route.convert(row)
+        except Exception:  # noqa: BLE001 - it was refused when it was copied, and is missing now
+            return b""
+        return None if converted is None else self._bytes(converted)
+
+    def _compare(self, expected: list[tuple[str, bytes | None]], until: str | None) -> None:
+        wanted = {entity_id: held for entity_id, held in expected if held is not None}
+        whole = True
+        more = True
+        while more:
+            rows, more = self._target.read(until, at_least=len(expected) + 1)
+            stored = [(str(row[0]), self._bytes(row)) for row in rows]
+            for _, held in stored:
+                self._digest.update(len(held).to_bytes(8, "big"))
+                self._digest.update(held)
+            sums = checksum(wanted.values()), checksum(held for _, held in stored)
+            if whole and not more and len(stored) == len(wanted) and sums[0] == sums[1]:
+                break
+            whole = False
+            for entity_id, held in stored:
+                known = wanted.pop(entity_id, None)
+                if known is None:
+                    self.differences.add("extra", entity_id)
+                elif known != held:
+                    self.differences.add("different", entity_id)
+        else:
+            for entity_id in wanted:
+                self.differences.add("missing", entity_id)
+        if until is not None:
+            self._target.position = until

@@ -1,0 +1,323 @@
+# generated from _async/legs.py by tools/generate_twins.py: do not edit
+"""What is looked at before a collection is moved, and the way its rows take."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from ...capability import Feature
+from ...core._sync.engine import Engine
+from ...core._sync.moving import Ledger, Route
+from ...core.moves import CHECKPOINTS, Checkpoint
+from ...errors import ConfigurationError, InvalidEntityError
+from ...model.codec import Row
+from ...model.crossing import row_check, row_crossing
+from ...model.evolution import evolve
+from ...model.stored import stored_schema
+from ...query.conditions import TRUE
+from ...query.operations import Collection, Count, Fetch
+from ...query.stored_size import stored_size_check
+from .repository import StorageRepository
+
+__all__ = ["Leg", "Transform", "begun", "count_of", "leg_of_repositories", "leg_of_storages"]
+
+Transform: TypeAlias = Callable[[Any], Any]
+_Description: TypeAlias = dict[str, Any]
+
+
+class Leg(msgspec.Struct, frozen=True):
+    """One collection to be moved: looked at, and nothing written yet.
+
+    Attributes:
+        name, target_name: of the collection on each side.
+        source, target: the databases.
+        origin: the source's collection.
+        there: the description of what the target has under that name; None where it has nothing.
+        wanted: the description that the target's collection is to have.
+        repository: the target's repository, where one was given.
+        reader: the source's repository, where entities go through a function.
+        transform: that function.
+    """
+
+    name: str
+    target_name: str
+    source: Engine
+    target: Engine
+    origin: Collection
+    there: _Description | None
+    wanted: _Description
+    repository: StorageRepository[Any] | None = None
+    reader: StorageRepository[Any] | None = None
+    transform: Transform | None = None
+
+    def route(self) -> Route:
+        """The way of its rows, the target's collection being made or extended where that is to do."""
+        repository, target = self.repository, self.target
+        if self.transform is not None and self.reader is not None and repository is not None:
+            target.ensure(repository.collection)
+            convert = _transforming(self.transform, self.reader.collection, repository.collection)
+            return Route(self.source, target, self.origin, repository.collection, convert)
+        if repository is not None:
+            target.ensure(repository.collection)
+        there = target.collections().get(self.target_name)
+        # What only other versions of the class know is added to what the class has made.
+        return self._along(self.wanted if there is None else _joined(self.wanted, there))
+
+    def as_it_is(self) -> Route:
+        """The way of its rows to what the target has, which is not changed.
+
+        Raises:
+            ConfigurationError: the target has no such collection, or one of another form.
+        """
+        if self.transform is not None or self.there is None:
+            if self.there is None:
+                raise ConfigurationError(
+                    f"the target has no collection {self.target_name!r}",
+                    backend=self.target.driver.backend,
+                    collection=self.target_name,
+                )
+            return self.route()
+        lacking = [name for name in self.wanted["fields"] if name not in self.there["fields"]]
+        if lacking:
+            raise ConfigurationError(
+                f"the target's collection {self.target_name!r} has no field {lacking[0]!r}",
+                backend=self.target.driver.backend,
+                collection=self.target_name,
+            )
+        return self._along(self.there)
+
+    def dry(self) -> Route:
+        """The way of its rows as far as it goes without a target's collection."""
+        if self.transform is not None and self.reader is not None and self.repository is not None:
+            convert = _transforming(self.transform, self.reader.collection, self.repository.collection)
+            return Route(self.source, self.target, self.origin, self.repository.collection, convert)
+        return self._way(self.wanted)
+
+    def _along(self, description: _Description) -> Route:
+        route = self._way(description)
+        self.target.ensure(route.destination)
+        return route
+
+    def _way(self, description: _Description) -> Route:
+        destination = self.target.collection(self.target_name, _stored(self.target_name, description))
+        cross = row_crossing(self.origin.codec, destination.codec)
+        source = self.origin.schema.describe()
+        if all(description[key] == source[key] for key in ("indexes", "searchable")):
+            return Route(self.source, self.target, self.origin, destination, cross)
+        check = row_check(destination.codec, stored_size_check(destination.schema))
+
+        def checked(row: Row) -> Row:
+            crossed = cross(row)
+            check(crossed)
+            return crossed
+
+        return Route(self.source, self.target, self.origin, destination, checked)
+
+
+def _stored(name: str, description: _Description) -> Any:
+    return stored_schema(name, description)
+
+
+def _transforming(
+    transform: Transform, origin: Collection, destination: Collection
+) -> Callable[[Row], Row | None]:
+    decode, encode = origin.codec.decode, destination.codec.row_to_move
+
+    def convert(row: Row) -> Row | None:
+        entity = transform(decode(row))
+        if entity is None:
+            return None
+        moved = encode(entity, str(row[0]))
+        if moved[0] != row[0]:
+            raise InvalidEntityError("transform_fn has changed the id; a move keeps it", path="id")
+        return moved
+
+    return convert
+
+
+def leg_of_repositories(
+    source: StorageRepository[Any], target: StorageRepository[Any], transform: Transform | None
+) -> Leg:
+    """The leg from one repository to another.
+
+    Raises:
+        ConfigurationError: they are the same collection, or the target's schema is another.
+        UnsupportedError: the target lacks what a move takes.
+    """
+    origin, destination = source.collection, target.collection
+    if source.engine is target.engine and origin.name == destination.name:
+        raise _same(destination.name, target.engine)
+    source.engine.ensure(origin)
+    description = source.engine.collections()[origin.name]
+    leg = _leg(source.engine, origin.name, description, target.engine, destination.name)
+    if transform is None:
+        if leg.there is not None:
+            _check_fields(leg, leg.there)
+        # What the target's class makes of it is asked before anything is written.
+        evolve(destination.name, leg.wanted, destination.schema)
+        return msgspec.structs.replace(leg, repository=target)
+    return msgspec.structs.replace(
+        leg, origin=origin, repository=target, reader=source, transform=transform, wanted=leg.there or {}
+    )
+
+
+def leg_of_storages(source: Engine, target: Engine, name: str, description: _Description) -> Leg:
+    """The leg of one collection from a storage to another; it raises as ``leg_of_repositories`` does."""
+    if source is target:
+        raise _same(name, target)
+    leg = _leg(source, name, description, target, name)
+    if leg.there is not None:
+        _check_fields(leg, leg.there)
+        evolve(name, leg.there, _stored(name, leg.wanted))
+    return leg
+
+
+def _leg(source: Engine, name: str, description: _Description, target: Engine, target_name: str) -> Leg:
+    target.require(Feature.TRANSACTIONS, "move")
+    target.require(Feature.BULK_WRITES, "move")
+    if any(index["substring"] for index in description["indexes"]):
+        target.require(Feature.SUBSTRING_INDEX, "move")
+    origin = source.collection(name, _stored(name, description))
+    source.ensure(origin)
+    there = target.collections().get(target_name)
+    wanted = description if there is None else _joined(description, there)
+    return Leg(name, target_name, source, target, origin, there, wanted)
+
+
+def _joined(source: _Description, there: _Description) -> _Description:
+    """The target's description, with the fields that only the source has."""
+    return {
+        **there,
+        "extras": source["extras"] or there["extras"],
+        "revision": there["revision"] or source["revision"],
+        "fields": {**source["fields"], **there["fields"]},
+    }
+
+
+def _check_fields(leg: Leg, there: _Description) -> None:
+    """Raise ConfigurationError where a field of the target could not hold the source's values."""
+    source = leg.origin.schema.describe()
+    if source["freeform"] != there["freeform"]:
+        raise _other(leg, "one side holds free-form documents, the other declared fields")
+    if (
+        source["revision"] != there["revision"]
+        and source["revision"] is not None
+        and there["revision"] is not None
+    ):
+        raise _other(leg, "the revision is another field")
+    fields: Any = source["fields"]
+    for name, field in fields.items():
+        other: Mapping[str, Any] | None = there["fields"].get(name)
+        if other is None:
+            continue
+        if field["shape"] != other["shape"] or field.get("column") != other.get("column"):
+            raise _other(leg, f"the field {name!r} has another type there")
+        if field["nullable"] and not other["nullable"]:
+            raise _other(leg, f"the field {name!r} does not allow None there")
+
+
+def _other(leg: Leg, reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"the target's collection {leg.target_name!r} was made for another schema: {reason}; drop it, move into "
+        "another collection, or give a transform_fn",
+        backend=leg.target.driver.backend,
+        collection=leg.target_name,
+    )
+
+
+def _same(name: str, target: Engine) -> ConfigurationError:
+    return ConfigurationError(
+        f"source and target are the same database: {name!r} would be moved onto itself",
+        backend=target.driver.backend,
+        collection=name,
+    )
+
+
+def count_of(engine: Engine, collection: Collection) -> int:
+    """How many entities a collection has."""
+    counted: int = engine.run(Count(collection, TRUE))
+    return counted
+
+
+def origin_of(engine: Engine) -> str:
+    """A name for a database that tells nothing about it, and is the same wherever and however it is reached."""
+    key = engine.cursor_key()
+    return hashlib.sha256(b"torematrix move:" + key).hexdigest()[:32]
+
+
+def begun(leg: Leg, ledger: Ledger, *, resumes: bool, runner: str, now: str) -> Checkpoint:
+    """The checkpoint to go on from, stored as this runner's.
+
+    Raises:
+        ConfigurationError: the target is not empty and nothing of this move is in it, another move is unfinished there,
+            or both sides turn out to be the same collection.
+    """
+    known = checked(leg, ledger, resumes=resumes)
+    if known is not None:
+        stored = ledger.take(known, runner, now)
+    else:
+        backend = leg.source.driver.backend
+        checkpoint = Checkpoint(
+            id=leg.target_name,
+            origin=origin_of(leg.source),
+            backend=backend,
+            collection=leg.name,
+            runner=runner,
+        )
+        stored = ledger.begin(ledger.read(leg.target_name), checkpoint, now)
+    # The one sure sign: what was written there is found here.
+    seen = _runner_in(leg.source, leg.target_name)
+    if seen == runner and (leg.repository is None or leg.name == leg.target_name):
+        ledger.remove(leg.target_name)
+        raise _same(leg.name, leg.target)
+    return stored
+
+
+def _runner_in(engine: Engine, name: str) -> str | None:
+    """Who moves into that collection of a database, by its checkpoint, which is read as it is stored."""
+    description = engine.driver.collections().get(CHECKPOINTS)
+    if description is None:
+        return None
+    collection = engine.own_collection(CHECKPOINTS, _stored(CHECKPOINTS, description))
+    row = engine.run(Fetch(collection, name))
+    return None if row is None else str(collection.codec.decode(row)["runner"])
+
+
+def checked(leg: Leg, ledger: Ledger, *, resumes: bool) -> Checkpoint | None:
+    """The checkpoint to resume; None for a move from the beginning. It raises as ``begun`` does, and writes nothing."""
+    where = {"backend": leg.target.driver.backend, "collection": leg.target_name}
+    stored = 0
+    if leg.there is not None:
+        stored = count_of(
+            leg.target, leg.target.collection(leg.target_name, _stored(leg.target_name, leg.there))
+        )
+    known = ledger.read(leg.target_name) if ledger.is_there() else None
+    if known is None or (known.finished and not resumes):
+        if stored:
+            raise ConfigurationError(
+                f"the target's collection {leg.target_name!r} is not empty: it holds {stored:,} entities; move into "
+                "an empty one",
+                **where,
+            )
+        return None
+    if known.origin != origin_of(leg.source) or known.collection != leg.name:
+        if not stored:
+            return None
+        raise ConfigurationError(
+            f"the target's collection {leg.target_name!r} holds a part of another move, from {known.collection!r} of "
+            f"another {known.backend} database, begun at {known.created_at}: resume that one, or empty the collection",
+            **where,
+        )
+    if resumes:
+        return known
+    if not stored and not known.migrated:
+        return None
+    raise ConfigurationError(
+        f"the target's collection {leg.target_name!r} holds an unfinished move of the same source, begun at "
+        f"{known.created_at}, which has come to {known.done:,} entities: resume it, or empty the collection",
+        **where,
+    )
