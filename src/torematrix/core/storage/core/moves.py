@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias, cast
 
 import msgspec
 from typing_extensions import override
@@ -176,9 +176,12 @@ class PageSize:
 
 
 def _size(row: Row) -> int:
-    size = 0
+    size = 16 * len(row)
     for value in row:
-        size += len(value) if isinstance(value, str) else bson_size(value) if isinstance(value, dict) else 16
+        if isinstance(value, str):
+            size += len(value)
+        elif isinstance(value, dict):
+            size += bson_size(cast("dict[str, Any]", value))
     return size
 
 

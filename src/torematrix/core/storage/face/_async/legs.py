@@ -12,7 +12,7 @@ from ...capability import Feature
 from ...core._async.engine import AsyncEngine
 from ...core._async.moving import AsyncLedger, Route
 from ...core.moves import CHECKPOINTS, Checkpoint
-from ...errors import ConfigurationError, InvalidEntityError
+from ...errors import ConfigurationError, InvalidEntityError, Where
 from ...model.codec import Row
 from ...model.crossing import row_check, row_crossing
 from ...model.evolution import evolve
@@ -22,7 +22,16 @@ from ...query.operations import Collection, Count, Fetch
 from ...query.stored_size import stored_size_check
 from .repository import AsyncStorageRepository
 
-__all__ = ["AsyncLeg", "Transform", "begun", "count_of", "leg_of_repositories", "leg_of_storages"]
+__all__ = [
+    "AsyncLeg",
+    "Transform",
+    "begun",
+    "check_target",
+    "checked",
+    "count_of",
+    "leg_of_repositories",
+    "leg_of_storages",
+]
 
 Transform: TypeAlias = Callable[[Any], Any]
 _Description: TypeAlias = dict[str, Any]
@@ -138,6 +147,12 @@ def _transforming(
     return convert
 
 
+async def check_target(target: AsyncEngine) -> None:
+    """Raise UnsupportedError unless a batch and its checkpoint can be stored there together."""
+    await target.require(Feature.TRANSACTIONS, "move")
+    await target.require(Feature.BULK_WRITES, "move")
+
+
 async def leg_of_repositories(
     source: AsyncStorageRepository[Any], target: AsyncStorageRepository[Any], transform: Transform | None
 ) -> AsyncLeg:
@@ -148,6 +163,7 @@ async def leg_of_repositories(
         UnsupportedError: the target lacks what a move takes.
     """
     origin, destination = source.collection, target.collection
+    await check_target(target.engine)
     if source.engine is target.engine and origin.name == destination.name:
         raise _same(destination.name, target.engine)
     await source.engine.ensure(origin)
@@ -180,8 +196,6 @@ async def leg_of_storages(
 async def _leg(
     source: AsyncEngine, name: str, description: _Description, target: AsyncEngine, target_name: str
 ) -> AsyncLeg:
-    await target.require(Feature.TRANSACTIONS, "move")
-    await target.require(Feature.BULK_WRITES, "move")
     if any(index["substring"] for index in description["indexes"]):
         await target.require(Feature.SUBSTRING_INDEX, "move")
     origin = source.collection(name, _stored(name, description))
@@ -292,7 +306,7 @@ async def _runner_in(engine: AsyncEngine, name: str) -> str | None:
 
 async def checked(leg: AsyncLeg, ledger: AsyncLedger, *, resumes: bool) -> Checkpoint | None:
     """The checkpoint to resume; None for a move from the beginning. It raises as ``begun`` does, and writes nothing."""
-    where = {"backend": leg.target.driver.backend, "collection": leg.target_name}
+    where: Where = {"backend": leg.target.driver.backend, "collection": leg.target_name}
     stored = 0
     if leg.there is not None:
         stored = await count_of(

@@ -16,7 +16,7 @@ from ...errors import ConfigurationError, InvalidQueryError, StorageError
 from ..ids import now_text
 from ..retries import retrying
 from .contract import AsyncRepository
-from .legs import AsyncLeg, begun, checked, count_of, leg_of_repositories, leg_of_storages
+from .legs import AsyncLeg, begun, check_target, checked, count_of, leg_of_repositories, leg_of_storages
 from .repository import AsyncStorageRepository
 from .storage import AsyncStorage
 
@@ -269,6 +269,7 @@ def _own(repository: AsyncRepository[T]) -> AsyncStorageRepository[T]:
 async def _legs(
     source: AsyncStorage, target: AsyncStorage, collections: Iterable[str] | None
 ) -> list[AsyncLeg]:
+    await check_target(target.engine)
     known = await source.collections()
     names = list(known) if collections is None else list(dict.fromkeys(collections))
     for name in names:

@@ -13,7 +13,7 @@ from ...capability import Feature
 from ...core._sync.engine import Engine
 from ...core._sync.moving import Ledger, Route
 from ...core.moves import CHECKPOINTS, Checkpoint
-from ...errors import ConfigurationError, InvalidEntityError
+from ...errors import ConfigurationError, InvalidEntityError, Where
 from ...model.codec import Row
 from ...model.crossing import row_check, row_crossing
 from ...model.evolution import evolve
@@ -23,7 +23,16 @@ from ...query.operations import Collection, Count, Fetch
 from ...query.stored_size import stored_size_check
 from .repository import StorageRepository
 
-__all__ = ["Leg", "Transform", "begun", "count_of", "leg_of_repositories", "leg_of_storages"]
+__all__ = [
+    "Leg",
+    "Transform",
+    "begun",
+    "check_target",
+    "checked",
+    "count_of",
+    "leg_of_repositories",
+    "leg_of_storages",
+]
 
 Transform: TypeAlias = Callable[[Any], Any]
 _Description: TypeAlias = dict[str, Any]
@@ -139,6 +148,12 @@ def _transforming(
     return convert
 
 
+def check_target(target: Engine) -> None:
+    """Raise UnsupportedError unless a batch and its checkpoint can be stored there together."""
+    target.require(Feature.TRANSACTIONS, "move")
+    target.require(Feature.BULK_WRITES, "move")
+
+
 def leg_of_repositories(
     source: StorageRepository[Any], target: StorageRepository[Any], transform: Transform | None
 ) -> Leg:
@@ -149,6 +164,7 @@ def leg_of_repositories(
         UnsupportedError: the target lacks what a move takes.
     """
     origin, destination = source.collection, target.collection
+    check_target(target.engine)
     if source.engine is target.engine and origin.name == destination.name:
         raise _same(destination.name, target.engine)
     source.engine.ensure(origin)
@@ -177,8 +193,6 @@ def leg_of_storages(source: Engine, target: Engine, name: str, description: _Des
 
 
 def _leg(source: Engine, name: str, description: _Description, target: Engine, target_name: str) -> Leg:
-    target.require(Feature.TRANSACTIONS, "move")
-    target.require(Feature.BULK_WRITES, "move")
     if any(index["substring"] for index in description["indexes"]):
         target.require(Feature.SUBSTRING_INDEX, "move")
     origin = source.collection(name, _stored(name, description))
@@ -289,7 +303,7 @@ def _runner_in(engine: Engine, name: str) -> str | None:
 
 def checked(leg: Leg, ledger: Ledger, *, resumes: bool) -> Checkpoint | None:
     """The checkpoint to resume; None for a move from the beginning. It raises as ``begun`` does, and writes nothing."""
-    where = {"backend": leg.target.driver.backend, "collection": leg.target_name}
+    where: Where = {"backend": leg.target.driver.backend, "collection": leg.target_name}
     stored = 0
     if leg.there is not None:
         stored = count_of(

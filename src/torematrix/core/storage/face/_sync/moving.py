@@ -17,7 +17,7 @@ from ...errors import ConfigurationError, InvalidQueryError, StorageError
 from ..ids import now_text
 from ..retries import retrying
 from .contract import Repository
-from .legs import Leg, begun, checked, count_of, leg_of_repositories, leg_of_storages
+from .legs import Leg, begun, check_target, checked, count_of, leg_of_repositories, leg_of_storages
 from .repository import StorageRepository
 from .storage import Storage
 
@@ -263,6 +263,7 @@ def _own(repository: Repository[T]) -> StorageRepository[T]:
 
 
 def _legs(source: Storage, target: Storage, collections: Iterable[str] | None) -> list[Leg]:
+    check_target(target.engine)
     known = source.collections()
     names = list(known) if collections is None else list(dict.fromkeys(collections))
     for name in names:
