@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from .commands import exporting, importing, migrating, reading, tending
+from .commands import exporting, importing, moving, reading, tending
 from .outcome import CommandError, ExitCode, command_error
 from .showing import visible
 
@@ -25,8 +26,8 @@ NAME = "torematrix-storage"
 _DEBUG = "TOREMATRIX_DEBUG"
 _EPILOG = (
     "Exit codes: 0 done; 1 failed; 2 wrong usage, filter or cursor; 3 no such entity, collection or database; "
-    "4 imported, but some files or records were skipped; 5 the database or backup is damaged; 130 interrupted; "
-    "141 the reader of the output went away."
+    "4 imported or moved, but some files, records or entities were skipped; 5 the database or backup is damaged; "
+    "130 interrupted; 141 the reader of the output went away."
 )
 
 
@@ -114,6 +115,7 @@ app = typer.Typer(
 )
 
 for _module in (importing, reading, exporting, migrating, tending):
+for _module in (importing, reading, exporting, moving, tending):
     _module.register(app)
 
 

@@ -72,14 +72,14 @@ def database_path(config: Any) -> Path | None:
 
 
 @contextlib.contextmanager
-def opened(url: str, *, write: bool = False) -> Generator[Storage, None, None]:
+def opened(url: str, *, write: bool = False, option: str = "--storage") -> Generator[Storage, None, None]:
     """The storage. Opened for reading, it must be there, and nothing in it can change."""
-    config = config_of(url)
+    config = config_of(url, option)
     path = database_path(config)
     if not write and path is not None:
         if not path.exists():
             raise CommandError(
-                f"there is no database {str(path)!r}: import something into it first, or name another with --storage",
+                f"there is no database {str(path)!r}: import something into it first, or name another with {option}",
                 ExitCode.NOT_FOUND,
             )
         config = msgspec.structs.replace(config, read_only=True)

@@ -56,7 +56,8 @@ def command_error(error: BaseException) -> CommandError:
             if error.collection and error.collection not in str(error)
             else ""
         )
-        return CommandError(f"{where}{error}", code)
+        told = "; ".join((str(error), *getattr(error, "__notes__", ())))
+        return CommandError(f"{where}{told}", code)
     if isinstance(error, OSError):
         name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
         reason = error.strerror or type(error).__name__

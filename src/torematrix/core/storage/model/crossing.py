@@ -10,6 +10,8 @@ import hashlib
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
+import msgspec
+
 from ._checks import DocumentCheck, SizeCheck, check_indexed
 from ._entries import EntryCheck
 from ._json import json_bytes, json_document, json_text, sorted_value
@@ -114,9 +116,13 @@ def canonical_bytes(codec: Codec[Any]) -> Callable[[Row], bytes]:
         values: list[Any] = list(row)
         for place in bools:
             values[place] = values[place] if values[place] is None else bool(values[place])
-        if as_text:
-            values[-1] = json_document(values[-1])
-        return json_bytes(values)
+        try:
+            if as_text:
+                values[-1] = json_document(values[-1])
+            return json_bytes(values)
+        except (msgspec.DecodeError, ValueError, OverflowError):
+            # No value of this library, but somebody's who has written around it: the same as long as it is spelled so.
+            return repr(row).encode(errors="surrogatepass")
 
     return encode
 

@@ -263,7 +263,7 @@ async def count_of(engine: AsyncEngine, collection: Collection) -> int:
 async def origin_of(engine: AsyncEngine) -> str:
     """A name for a database that tells nothing about it, and is the same wherever and however it is reached."""
     key = await engine.cursor_key()
-    return hashlib.sha256(b"torematrix move:" + key).hexdigest()[:32]
+    return f"{engine.driver.backend}:{hashlib.sha256(b'torematrix move:' + key).hexdigest()[:32]}"
 
 
 async def begun(leg: AsyncLeg, ledger: AsyncLedger, *, resumes: bool, runner: str, now: str) -> Checkpoint:
@@ -315,6 +315,8 @@ async def checked(leg: AsyncLeg, ledger: AsyncLedger, *, resumes: bool) -> Check
     known = await ledger.read(leg.target_name) if await ledger.is_there() else None
     if known is None or (known.finished and not resumes):
         if stored:
+            if leg.name == leg.target_name and await origin_of(leg.source) == await origin_of(leg.target):
+                raise _same(leg.name, leg.target)
             raise ConfigurationError(
                 f"the target's collection {leg.target_name!r} is not empty: it holds {stored:,} entities; move into "
                 "an empty one",

@@ -260,7 +260,7 @@ def count_of(engine: Engine, collection: Collection) -> int:
 def origin_of(engine: Engine) -> str:
     """A name for a database that tells nothing about it, and is the same wherever and however it is reached."""
     key = engine.cursor_key()
-    return hashlib.sha256(b"torematrix move:" + key).hexdigest()[:32]
+    return f"{engine.driver.backend}:{hashlib.sha256(b'torematrix move:' + key).hexdigest()[:32]}"
 
 
 def begun(leg: Leg, ledger: Ledger, *, resumes: bool, runner: str, now: str) -> Checkpoint:
@@ -312,6 +312,8 @@ def checked(leg: Leg, ledger: Ledger, *, resumes: bool) -> Checkpoint | None:
     known = ledger.read(leg.target_name) if ledger.is_there() else None
     if known is None or (known.finished and not resumes):
         if stored:
+            if leg.name == leg.target_name and origin_of(leg.source) == origin_of(leg.target):
+                raise _same(leg.name, leg.target)
             raise ConfigurationError(
                 f"the target's collection {leg.target_name!r} is not empty: it holds {stored:,} entities; move into "
                 "an empty one",
