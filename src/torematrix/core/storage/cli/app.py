@@ -15,8 +15,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from .commands import exporting, importing, migrating, reading, tending
-from .commands import exporting, importing, moving, reading, tending
+from .commands import exporting, importing, migrating, moving, reading, tending
 from .outcome import CommandError, ExitCode, command_error
 from .showing import visible
 
@@ -114,8 +113,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 
-for _module in (importing, reading, exporting, migrating, tending):
-for _module in (importing, reading, exporting, moving, tending):
+for _module in (importing, reading, exporting, migrating, moving, tending):
     _module.register(app)
 
 

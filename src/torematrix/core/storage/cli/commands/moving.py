@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Generator
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ from ...core.moves import MoveReport
 from ...errors import StorageError
 from ...face._sync.moving import BackendMigrator
 from ...face._sync.storage import Storage
+from ..memory import peak_memory
 from ..opening import config_of, database_path, opened
 from ..options import AsJson
 from ..outcome import CommandError, ExitCode, command_error
@@ -120,17 +120,7 @@ def _code(report: MoveReport) -> ExitCode:
 
 def _plain(report: MoveReport) -> dict[str, Any]:
     collections = {name: dict(one) for name, one in report["collections"].items()}
-    return {**report, "collections": collections, "peak_memory": _peak_memory()}
-
-
-def _peak_memory() -> int | None:
-    """The most memory this process has had, in bytes; None where the system does not say."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return {**report, "collections": collections, "peak_memory": peak_memory()}
 
 
 def _show(report: MoveReport, *, verify_only: bool) -> None:

@@ -21,6 +21,7 @@ from torematrix.core.storage import (
     Feature,
     InvalidQueryError,
     MoveProgress,
+    MoveReport,
     Unique,
 )
 
@@ -70,6 +71,7 @@ async def _all(repository: Any) -> list[Any]:
 @pytest.mark.parametrize("name", sorted(SUBJECTS))
 def test_everything_arrives_as_it_was(kit: AsyncKit, name: str) -> None:
     """Random entities come to another engine and back, by their class and without it, exactly as they were."""
+    kit.needs_snapshots()
     subject = SUBJECTS[name]
     repository: Any = kit.run(kit.repository(subject.entity_class, **subject.declarations))
 
@@ -143,6 +145,10 @@ async def test_thousands_arrive_batch_by_batch(kit: AsyncKit) -> None:
     assert report["total_entities"] == report["migrated"] == 2_500
     assert (report["failed"], report["errors"], report["verified"]) == (0, [], True)
     assert report["duration_seconds"] > 0
+    assert isinstance(report, MoveReport)
+    assert dict(report).keys() == set(report)
+    assert "migrated=2500" in repr(report)
+    assert report.is_complete
 
 
 async def test_nothing_is_moved_from_nothing(kit: AsyncKit) -> None:
