@@ -13,6 +13,7 @@ commit-cut    the connection is cut at COMMIT: before it, behind it, or at the s
 write-cut     the same at a single write
 power-cut     the power of SQLite's disk fails: unsynced writes are lost, torn, or garbage
 pool          1,000 tasks on five connections, free ones and held ones
+move-kill     SIGKILL for a process that moves entities from another engine to this one, which another one resumes
 crowd         tasks that count and move money, all at once (--kills says how many)
 
 The exit code is 0 when nothing was lost, torn, stored twice, or otherwise than told.
@@ -46,6 +47,7 @@ from torematrix.core.storage.testing.faults.engines import (
     engine_of,
 )
 from torematrix.core.storage.testing.faults.kills import kill_clients, kill_servers
+from torematrix.core.storage.testing.faults.moves import kill_moves
 from torematrix.core.storage.testing.faults.power_cuts import cut_power
 from torematrix.core.storage.testing.faults.tally import State, Tally
 from torematrix.core.storage.testing.faults.workers import Nursery
@@ -60,6 +62,7 @@ KINDS: Final[dict[str, tuple[tuple[str, ...], int]]] = {
     "commit-cut": (SERVERS, 20),
     "write-cut": (SERVERS, 20),
     "power-cut": (("sqlite",), 200),
+    "move-kill": (BACKENDS, 20),
     "pool": (BACKENDS, 1_000),
     "crowd": (BACKENDS, 500),
 }
@@ -72,6 +75,12 @@ def _run(
     if kind == "pool":
         use_up_the_pool(engine, tally, count)
         tell(count)
+    elif kind == "move-kill":
+        # Its two sources: each of the other engines, for half of the kills.
+        others = [name for name in BACKENDS if name != engine.name]
+        for at, name in enumerate(others):
+            with contextlib.closing(engine_of(name)) as source:
+                kill_moves(source, engine, tally, count // 2 + (at * count) % 2, random, tell)
     elif kind == "crowd":
         crowd_in(engine, tally, count, random, tell)
     elif kind in ("commit-cut", "write-cut"):
@@ -107,6 +116,7 @@ def _table(state: State) -> Table:
         kind, _, backend = name.partition(" ")
         known = (
             "kills",
+            "moves",
             "cuts",
             "tasks",
             "served",

@@ -24,6 +24,12 @@ def _made(engines, name):
     return engines[name]
 
 
+@pytest.fixture
+def made(engines):
+    """Gives the engine of a name."""
+    return lambda name: _made(engines, name)
+
+
 @pytest.fixture(params=["sqlite", "postgresql", "mongodb"])
 def engine(request, engines):
     return _made(engines, request.param)

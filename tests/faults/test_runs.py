@@ -14,6 +14,7 @@ from torematrix.core.storage.testing.faults.crowds import crowd_in, use_up_the_p
 from torematrix.core.storage.testing.faults.cuts import COMMITS, WRITES, cut_connections
 from torematrix.core.storage.testing.faults.engines import ReplicaSetEngine
 from torematrix.core.storage.testing.faults.kills import kill_clients, kill_servers
+from torematrix.core.storage.testing.faults.moves import kill_moves
 from torematrix.core.storage.testing.faults.power_cuts import cut_power
 from torematrix.core.storage.testing.faults.tally import State, Tally
 from torematrix.core.storage.testing.faults.workers import Nursery
@@ -36,6 +37,16 @@ def test_clients_are_killed_while_the_clock_jumps(engine):
         kill_clients(engine, nursery, tally, 2, Random(2), clock=True)
     assert tally.faults == []
     assert tally.counts["steps"] > 0
+
+
+@pytest.mark.parametrize("source", ["sqlite", "postgresql", "mongodb"])
+def test_moves_are_killed(engine, made, source):
+    if source == engine.name:
+        pytest.skip("from another engine")
+    tally = Tally()
+    kill_moves(made(source), engine, tally, 2, Random(5))
+    assert tally.faults == []
+    assert tally.counts["kills"] >= 2
 
 
 def test_a_server_is_killed(server):
