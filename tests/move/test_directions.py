@@ -7,7 +7,7 @@ import contextlib
 import itertools
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from torematrix.core.storage import (
@@ -57,7 +57,7 @@ def test_hostile_values_arrive(opened, place, source, target):
         for name, subject in SUBJECTS.items()
     }
 
-    @settings(max_examples=1, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=1, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.fixed_dictionaries(lists))
     def check(drawn):
         origin = opened(source)

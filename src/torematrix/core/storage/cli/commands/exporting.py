@@ -1,4 +1,4 @@
-"""``export``: every entity, or those that match, as a stream of JSON lines, JSON or CSV."""
+"""``export``: every entity, or those that match, as a stream of JSON lines, JSON, CSV or Parquet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
+from ...core._sync.engine import Engine
+from ...face.arguments import scan_of
+from ...query.operations import Scan
 from ..asking import filters_of, sorts_of
+from ..dumps import write_exact_jsonl, write_parquet
 from ..opening import opened, stored_collection
 from ..options import DEFAULT_URL, AsJson, CollectionName, FilterTexts, SortTexts, StorageUrl
 from ..outcome import CommandError, ExitCode
@@ -32,6 +36,7 @@ class Format(enum.StrEnum):
     JSONL = "jsonl"
     JSON = "json"
     CSV = "csv"
+    PARQUET = "parquet"
 
 
 def export(
@@ -46,9 +51,18 @@ def export(
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="The file to write; by default stdout."),
     ] = None,
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact",
+            help="JSON lines with the schema, from which import --exact makes the same collection again.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write entities as JSON lines, JSON or CSV.
+    """Write entities as JSON lines, JSON, CSV or Parquet.
+
+    Parquet is always exact: import --exact makes the same collection of it again.
 
     All come from one snapshot, however many there are. A FILE appears whole or not at all, and takes the place of one
     that is there. With --json, which goes with a FILE, the number of entities is printed as JSON.
@@ -56,6 +70,8 @@ def export(
     if as_json and output is None:
         raise CommandError("--json tells what was written to a FILE: name one with --output", ExitCode.USAGE)
     chosen = format_ or _format_of(output)
+    if exact and chosen not in _EXACT:
+        raise CommandError("--exact goes with JSON lines and Parquet", ExitCode.USAGE)
     with opened(storage) as open_storage:
         stored = stored_collection(open_storage, collection)
         conditions = filters_of(filters, stored)
@@ -66,7 +82,11 @@ def export(
                 with closing(stored.repository.stream(conditions, keys)) as found:
                     yield from found
 
-            written = _WRITERS[chosen](file, entities)
+            if exact or chosen is Format.PARQUET:
+                scan = scan_of(stored.repository.collection, conditions, keys)
+                written = _EXACT[chosen](file, open_storage.engine, scan)
+            else:
+                written = _WRITERS[chosen](file, entities)
     if output is not None:
         if as_json:
             print_json(
@@ -153,6 +173,11 @@ _WRITERS: dict[Format, Callable[[BinaryIO, _Entities], int]] = {
     Format.JSONL: _write_jsonl,
     Format.JSON: _write_json,
     Format.CSV: _write_csv,
+}
+
+_EXACT: dict[Format, Callable[[BinaryIO, Engine, Scan], int]] = {
+    Format.JSONL: write_exact_jsonl,
+    Format.PARQUET: write_parquet,
 }
 
 

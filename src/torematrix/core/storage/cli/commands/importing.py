@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import typer
 from ...errors import ConfigurationError
 from ...face._sync.storage import Storage
 from ...model.markers import Index, check_weight
+from ..dumps import is_parquet, load
 from ..importing import Importer, Report, Target, documents_in, records_in
 from ..opening import DEFAULT_COLLECTION, config_of, database_path, opened
 from ..options import DEFAULT_URL, AsJson, StorageUrl
@@ -86,6 +88,13 @@ def import_(
             "--checksum", help="Compare contents, where size and time say that a file is unchanged."
         ),
     ] = False,
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact",
+            help="Files that export --exact has written: the same collections again. Parquet always is that.",
+        ),
+    ] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Show everything that is skipped.")
     ] = False,
@@ -101,6 +110,9 @@ def import_(
     for path in paths:
         if not os.path.lexists(path):
             raise CommandError(f"there is no file or folder {path!r}", ExitCode.NOT_FOUND)
+    if exact or all(map(is_parquet, paths)):
+        _load(storage, paths, collection, as_json=as_json)
+        return
     indexes = _indexes(index or ())
     weights = [_weighted(text) for text in searchable or ()]
     to_records = as_ is Mode.RECORDS or (as_ is Mode.AUTO and all(map(is_data, paths)))
@@ -139,6 +151,23 @@ def import_(
     if as_json:
         print_json(_plain(report))
     else:
+        _show(report)
+    if report.skipped:
+        raise typer.Exit(ExitCode.SKIPPED)
+
+
+def _load(storage: str, paths: Sequence[str], collection: str | None, *, as_json: bool) -> None:
+    report = Report()
+    started = time.perf_counter()
+    with opened(storage, write=True) as open_storage:
+        for path in paths:
+            load(open_storage, path, collection, report)
+    report.seconds = time.perf_counter() - started
+    if as_json:
+        print_json(_plain(report))
+    else:
+        for problem in report.problems:
+            console(stderr=True).print(f"skipped {visible(str(problem))}", style="yellow", soft_wrap=True)
         _show(report)
     if report.skipped:
         raise typer.Exit(ExitCode.SKIPPED)
