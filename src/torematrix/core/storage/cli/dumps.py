@@ -184,7 +184,8 @@ def _from_parquet(path: str) -> tuple[_Header, _Rows]:
         opened = parquet.ParquetFile(path)
     except arrow.ArrowInvalid as error:
         raise CommandError(f"{path!r} is no Parquet file", ExitCode.USAGE) from error
-    header = _head((opened.schema_arrow.metadata or {}).get(_KEY.encode()), path)
+    metadata: dict[bytes, bytes] = opened.schema_arrow.metadata or {}
+    header = _head(metadata.get(_KEY.encode()), path)
 
     def rows(codec: Codec[Any]) -> _Numbered:
         names = [field.column for field in codec.schema.columns]
@@ -230,11 +231,10 @@ def _check_value(field: Field, value: Any, *, is_id: bool) -> None:
     scalar = field.scalar
     if scalar is None or (value is None and field.nullable and not is_id):
         return
-    plain = _PLAIN.get(scalar.kind, str)
-    good = type(value) is plain
-    if good and plain is int:
-        good = INT64_MIN <= value <= INT64_MAX
-    if good and plain is str:
+    good = False
+    if type(value) is _PLAIN.get(scalar.kind, str):
+        good = not isinstance(value, int) or INT64_MIN <= value <= INT64_MAX
+    if good and isinstance(value, str):
         try:
             good = encode_scalar(scalar, decode_scalar(scalar, value)) == value
         except (InvalidEntityError, ValueError, ArithmeticError, IndexError):
