@@ -106,7 +106,7 @@ coverage: server-programs ## The same with branch coverage, which takes twice as
 # in the library and its clients, not in the servers: the kit runs on the engines that are part of the process, the fuzzer
 # on all of them, and the plans, faults and programs of the servers were looked at on the main Python.
 ENGINES := memory:// sqlite:///{tmp}/kit.db
-ELSEWHERE := tests/backends/postgresql tests/backends/mongodb tests/faults tests/servers tests/unit/bench \
+ELSEWHERE := tests/backends/postgresql tests/backends/mongodb tests/faults tests/migrations tests/move tests/servers tests/unit/bench \
 	tests/contract/test_cost.py tests/contract/test_patches.py tests/contract/test_rolling.py
 unit-%: .venv-%/.ready server-programs
 	@HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci-other} .venv-$*/bin/python $(PYTEST) -m "not slow" \
