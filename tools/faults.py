@@ -46,6 +46,7 @@ from torematrix.core.storage.testing.faults.engines import (
     ReplicaSetEngine,
     engine_of,
 )
+from torematrix.core.storage.testing.faults.entities import BULK
 from torematrix.core.storage.testing.faults.kills import kill_clients, kill_servers
 from torematrix.core.storage.testing.faults.moves import kill_moves
 from torematrix.core.storage.testing.faults.power_cuts import cut_power
@@ -70,7 +71,13 @@ KINDS: Final[dict[str, tuple[tuple[str, ...], int]]] = {
 
 
 def _run(
-    kind: str, engine: Engine, tally: Tally, count: int, random: Random, tell: Callable[[int], object]
+    kind: str,
+    engine: Engine,
+    tally: Tally,
+    count: int,
+    random: Random,
+    tell: Callable[[int], object],
+    bulk: int,
 ) -> None:
     if kind == "pool":
         use_up_the_pool(engine, tally, count)
@@ -89,7 +96,7 @@ def _run(
     else:
         with Nursery(engine.name) as nursery:
             if kind in ("client-kill", "clock"):
-                kill_clients(engine, nursery, tally, count, random, tell, clock=kind == "clock")
+                kill_clients(engine, nursery, tally, count, random, tell, kind == "clock", bulk)
             else:
                 kill_servers(engine, nursery, tally, count, random, lambda: _hurt(engine, random), tell)
 
@@ -146,6 +153,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kind", action="append", choices=list(KINDS), help="default: all")
     parser.add_argument("--backend", action="append", choices=BACKENDS, help="default: all")
     parser.add_argument("--kills", type=int, help="how many of each kind on each backend")
+    parser.add_argument("--bulk", type=int, default=BULK, help="the most records of a bulk write of a client")
     parser.add_argument("--seed", type=int, help="of what is chosen at random; times differ all the same")
     parser.add_argument("--resume", type=Path, help="a file to which the counters of this run are added")
     parser.add_argument("--show", action="store_true", help="show what is in that file, and run nothing")
@@ -188,7 +196,8 @@ def main() -> int:
                         else:
                             made = ReplicaSetEngine() if kind == "step-down" else engine_of(backend)
                             with contextlib.closing(made) as engine:
-                                _run(kind, engine, tally, count, Random(seed), tell)  # noqa: S311 - as above
+                                draw = Random(seed)  # noqa: S311 - as above
+                                _run(kind, engine, tally, count, draw, tell, given.bulk)
                     finally:
                         state.write(given.resume)
                     for fault in tally.faults:

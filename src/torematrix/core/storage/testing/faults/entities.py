@@ -9,6 +9,7 @@ from ...model.markers import Index, Revision, Searchable
 
 __all__ = [
     "ACCOUNTS",
+    "BULK",
     "LEFTS",
     "OPENING",
     "RECEIPTS",
@@ -29,6 +30,8 @@ OPENING: Final = 1_000_000
 """Cents on each account at the beginning."""
 WORD: Final = "paper"
 """What a search finds every paper by."""
+BULK: Final = 11
+"""The most records that a bulk write makes, where nothing else is said."""
 
 
 @dataclass

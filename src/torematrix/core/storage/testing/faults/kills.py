@@ -15,6 +15,7 @@ from ...face._sync.storage import Storage
 from ._sync.lanes import Books
 from .checker import Verdict, check
 from .engines import Engine
+from .entities import BULK
 from .steps import Entry, Outcome, Step, read_ledger
 from .tally import Tally
 from .workers import Client, Nursery, Order
@@ -49,7 +50,7 @@ class Stage:
             self.opening = Books(storage).set_up(_ACCOUNTS)
 
     def order(
-        self, colour: str, random: Random, *, lanes: int = 3, seconds: float = 60.0, **more: bool
+        self, colour: str, random: Random, *, lanes: int = 3, seconds: float = 60.0, **more: int
     ) -> Order:
         """What the next client is to do; its ledger counts from now on."""
         path = self._folder / f"{len(self.ledgers)}.jsonl"
@@ -87,6 +88,7 @@ def kill_clients(
     random: Random,
     tell: Callable[[int], object] = lambda _: None,
     clock: bool = False,
+    bulk: int = BULK,
 ) -> None:
     """Kill so many clients, a blocking and a waiting one at a time, in the middle of what they write.
 
@@ -99,7 +101,8 @@ def kill_clients(
             verdict = Verdict([])
             for _ in range(_LIVES):
                 clients = [
-                    nursery.start(stage.order(colour, random, clock=clock)) for colour in ("sync", "async")
+                    nursery.start(stage.order(colour, random, clock=clock, bulk=bulk))
+                    for colour in ("sync", "async")
                 ]
                 hit = _let_them_die(clients, random)
                 engine.rest()

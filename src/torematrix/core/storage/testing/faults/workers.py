@@ -33,6 +33,7 @@ from ...face._async.storage import AsyncStorage
 from ...face._sync.storage import Storage
 from ._async.lanes import AsyncBooks, AsyncLane
 from ._sync.lanes import Books, Lane
+from .entities import BULK
 from .steps import Ledger
 
 __all__ = ["Client", "Nursery", "Order"]
@@ -54,6 +55,7 @@ class Order(msgspec.Struct, frozen=True):
         accounts: how many there are.
         seconds: after which it ends by itself.
         clock: whether the clock it sees jumps forth and back by up to a month.
+        bulk: the most records that a bulk write makes.
     """
 
     url: str
@@ -65,6 +67,7 @@ class Order(msgspec.Struct, frozen=True):
     accounts: int
     seconds: float = 60.0
     clock: bool = False
+    bulk: int = BULK
 
 
 class Client:
@@ -210,30 +213,41 @@ def _run(order: Order) -> None:
         return time.monotonic() < until
 
     if order.colour == "async":
-        asyncio.run(_run_tasks(order.url, ledger, lanes, names, goes_on))
+        asyncio.run(_run_tasks(order, ledger, lanes, names, goes_on))
     else:
-        _run_threads(order.url, ledger, lanes, names, goes_on)
+        _run_threads(order, ledger, lanes, names, goes_on)
 
 
 async def _run_tasks(
-    url: str, ledger: Ledger, lanes: list[tuple[str, Random]], names: list[str], goes_on: Callable[[], bool]
+    order: Order,
+    ledger: Ledger,
+    lanes: list[tuple[str, Random]],
+    names: list[str],
+    goes_on: Callable[[], bool],
 ) -> None:
-    async with AsyncStorage.open(url) as storage:
+    async with AsyncStorage.open(order.url) as storage:
         books = AsyncBooks(storage)
         await storage.ready()
         await asyncio.gather(
-            *(AsyncLane(books, ledger, name, random, names).run(goes_on) for name, random in lanes)
+            *(
+                AsyncLane(books, ledger, name, random, names, order.bulk).run(goes_on)
+                for name, random in lanes
+            )
         )
 
 
 def _run_threads(
-    url: str, ledger: Ledger, lanes: list[tuple[str, Random]], names: list[str], goes_on: Callable[[], bool]
+    order: Order,
+    ledger: Ledger,
+    lanes: list[tuple[str, Random]],
+    names: list[str],
+    goes_on: Callable[[], bool],
 ) -> None:
-    with Storage.open(url) as storage:
+    with Storage.open(order.url) as storage:
         books = Books(storage)
         storage.ready()
         threads = [
-            threading.Thread(target=Lane(books, ledger, name, random, names).run, args=(goes_on,))
+            threading.Thread(target=Lane(books, ledger, name, random, names, order.bulk).run, args=(goes_on,))
             for name, random in lanes
         ]
         for thread in threads:

@@ -9,7 +9,7 @@ from typing import Any
 from ....errors import StorageError
 from ....face._async.storage import AsyncStorage
 from ..checker import Found, Stored
-from ..entities import ACCOUNTS, LEFTS, OPENING, RECEIPTS, RIGHTS, Account, Paper, Record, text_of
+from ..entities import ACCOUNTS, BULK, LEFTS, OPENING, RECEIPTS, RIGHTS, Account, Paper, Record, text_of
 from ..steps import ACKNOWLEDGED, Ledger, Outcome, Put, Step, Transfer
 from ..telling import token_of, told_by
 
@@ -63,16 +63,24 @@ class AsyncLane:
         name: of the lane, used by no other one ever.
         random: what chooses.
         accounts: the names of the accounts, which all lanes share.
+        bulk: the most records that a bulk write makes.
     """
 
     def __init__(
-        self, books: AsyncBooks, ledger: Ledger, name: str, random: Random, accounts: list[str]
+        self,
+        books: AsyncBooks,
+        ledger: Ledger,
+        name: str,
+        random: Random,
+        accounts: list[str],
+        bulk: int = BULK,
     ) -> None:
         self._books = books
         self._ledger = ledger
         self._name = name
         self._random = random
         self._accounts = accounts
+        self._most = bulk
         self._number = 0
         self._live: dict[tuple[str, str], Put] = {}
         self._kinds: dict[str, tuple[Callable[[], Awaitable[None]], int]] = {
@@ -166,7 +174,7 @@ class AsyncLane:
 
     async def _bulk(self) -> None:
         name = self._random.choice((LEFTS, RIGHTS))
-        puts = [self._new(name, part) for part in range(self._random.randrange(2, 12))]
+        puts = [self._new(name, part) for part in range(self._random.randint(2, self._most))]
         await self._take(
             "bulk_create", puts, lambda: self._books.collection(name).bulk_create(self._entities(puts))
         )
