@@ -16,6 +16,7 @@ import pytest
 from pymongo import MongoClient
 
 from torematrix.core.storage import AsyncStorage, Count, Revision, Storage, Unique
+from torematrix.core.storage.backends.mongodb._sync.server import Server
 from torematrix.core.storage.errors import (
     CommitUnknown,
     ConfigurationError,
@@ -296,6 +297,40 @@ def test_a_connection_that_breaks_once(own_server):
                 assert notes.get("a").title == "t"
                 notes.create(Note("u", id=command))
         assert notes.count() == 3
+
+
+_UNCONFIRMED = {"code": 11602, "codeName": "InterruptedDueToReplStateChange", "errmsg": "stepped down"}
+
+
+@pytest.mark.parametrize("then", ["confirmed", "unconfirmed", "not primary"])
+def test_a_write_that_a_primary_did_as_it_stepped_down(own_server, then, monkeypatch):
+    """It is stored there, and may be stored by all: unless the next answer confirms it, nobody knows."""
+    sent = Server.command
+
+    def command(self, given, session=None):
+        """The server's answer, after which it says that it is no primary."""
+        reply = sent(self, given, session)
+        if "writeConcernError" in reply and then == "not primary":
+            fail.enter_context(failing(own_server, ["insert"], errorCode=10107, mode={"times": 1}))
+        return reply
+
+    with (
+        contextlib.ExitStack() as fail,
+        Storage.open(own_server.url_of(f"steps_{then[:3]}"), operation_timeout=10) as storage,
+    ):
+        notes = storage.repository(dict, "notes")
+        notes.count()
+        monkeypatch.setattr(Server, "command", command)
+        times = 2 if then == "unconfirmed" else 1
+        with failing(own_server, ["insert"], mode={"times": times}, writeConcernError=_UNCONFIRMED):
+            if then == "confirmed":
+                notes.create({"id": "a"})
+            else:
+                with pytest.raises(CommitUnknown):
+                    notes.create({"id": "a"})
+        monkeypatch.undo()
+        assert notes.exists("a")
+        assert notes.count() == 1
 
 
 def test_a_duplicate_is_named_by_its_index(url):

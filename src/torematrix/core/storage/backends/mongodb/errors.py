@@ -39,7 +39,6 @@ COMMIT_UNKNOWN: Final = "UnknownTransactionCommitResult"
 RETRYABLE: Final = "RetryableWriteError"
 DUPLICATE: Final = 11000
 NO_SUCH_TRANSACTION: Final = 251
-_NOT_CONFIRMED: Final = 64
 NO_SNAPSHOT: Final = frozenset({134, 239, 246})
 """Codes for a snapshot that the server does not have yet, has no more, or that is from before an index was made."""
 
@@ -127,8 +126,8 @@ def duplicate_of(error: BaseException) -> tuple[Mapping[str, Any], int] | None:
 
 def may_have_happened(error: BaseException) -> bool:
     """Whether the write that met this error, outside a transaction, may be stored all the same."""
-    if isinstance(error, driver.OperationFailure) and error.code == _NOT_CONFIRMED:
-        return True
+    if isinstance(error, driver.WriteConcernError):
+        return True  # it is stored, on one server at least
     if isinstance(error, driver.ServerSelectionTimeoutError | driver.NotPrimaryError):
         return False
     return isinstance(error, driver.AutoReconnect) and not is_transient(error)

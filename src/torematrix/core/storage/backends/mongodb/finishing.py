@@ -2,6 +2,9 @@
 
 PyMongo, when it is cancelled, leaves the server at work. A write that starts a transaction may then arrive after the
 abort that was meant for it, and keep the transaction open until the server's limit (``docs/decisions/0001``).
+
+On Python 3.11 it may also go on as if nobody had cancelled it: ``asyncio.wait_for``, by which it sends, forgets there a
+cancellation that arrives as what it waits for ends.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-__all__ = ["finish_later", "finish_now"]
+__all__ = ["AsyncCancelling", "Cancelling", "finish_later", "finish_now"]
 
 R = TypeVar("R")
 
@@ -54,3 +57,32 @@ def finish_now(work: Callable[[], R], interrupt: Callable[[], object] | None) ->
         if interrupt is not None:
             interrupt()
         raise
+
+
+class AsyncCancelling:
+    """Cancellation of the task that waits, which must not be forgotten on the way."""
+
+    @staticmethod
+    def asked() -> int:
+        """How often it was asked for so far."""
+        task = asyncio.current_task()
+        return 0 if task is None else task.cancelling()
+
+    @classmethod
+    def heed(cls, before: int) -> None:
+        """Raise ``CancelledError`` where it was asked for since, and nobody has raised it."""
+        if cls.asked() > before:
+            raise asyncio.CancelledError
+
+
+class Cancelling:
+    """A thread is not cancelled."""
+
+    @staticmethod
+    def asked() -> int:
+        """Never."""
+        return 0
+
+    @staticmethod
+    def heed(before: int) -> None:
+        """Nothing."""

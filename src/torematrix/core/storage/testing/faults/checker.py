@@ -91,7 +91,7 @@ def check(entries: Iterable[Entry], stored: Stored, opening: dict[str, int]) -> 
     dropped: list[tuple[str, int]] = []
     acknowledged = writes = refused = 0
     for step in steps:
-        outcome = told.get(step.key)
+        outcome = told[step.key].told if step.key in told else None
         if outcome == REFUSED:
             refused += 1
             continue
@@ -109,21 +109,33 @@ def check(entries: Iterable[Entry], stored: Stored, opening: dict[str, int]) -> 
         _apply(step, expected, owner)
     faults += _missing(expected, owner, found)
     faults += [
-        Fault("stray", f"{_name(key)} is stored, and should not be") for key in found if key not in expected
+        Fault("stray", f"{_name(key)} is stored, and should not be{_history(key, steps, told)}")
+        for key in found
+        if key not in expected
     ]
     faults += _sums(happened, stored.balances, opening)
     return Verdict(faults, acknowledged, writes, refused, kept, dropped)
 
 
-def _read(entries: Iterable[Entry]) -> tuple[list[Step], dict[tuple[str, int], str]]:
+def _read(entries: Iterable[Entry]) -> tuple[list[Step], dict[tuple[str, int], Outcome]]:
     steps: list[Step] = []
-    told: dict[tuple[str, int], str] = {}
+    told: dict[tuple[str, int], Outcome] = {}
     for entry in entries:
         if isinstance(entry, Outcome):
-            told[entry.lane, entry.number] = entry.told
+            told[entry.lane, entry.number] = entry
         else:
             steps.append(entry)
     return steps, told
+
+
+def _history(key: tuple[str, str], steps: Sequence[Step], told: dict[tuple[str, int], Outcome]) -> str:
+    """What was told of the steps that were about a record."""
+    about = [step for step in steps if key in {put.key for put in step.puts} or key in step.gone]
+    outcomes = [(step.kind, told.get(step.key)) for step in about]
+    return "".join(
+        f"; {kind} {'without an outcome' if outcome is None else f'{outcome.told} {outcome.error}'.strip()}"
+        for kind, outcome in outcomes
+    )
 
 
 def _apply(step: Step, expected: dict[tuple[str, str], Put], owner: dict[tuple[str, str], Step]) -> None:

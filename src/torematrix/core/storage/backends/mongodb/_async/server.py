@@ -14,7 +14,6 @@ from pymongo import AsyncMongoClient, ReadPreference, timeout
 from pymongo.errors import (
     AutoReconnect,
     NetworkTimeout,
-    NotPrimaryError,
     OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
@@ -22,7 +21,8 @@ from pymongo.errors import (
 
 from ....errors import StorageError
 from ..config import Durability, MongoDBConfig
-from ..errors import NO_SNAPSHOT, NO_SUCH_TRANSACTION, RETRYABLE, check_written, translate
+from ..errors import NO_SNAPSHOT, NO_SUCH_TRANSACTION, RETRYABLE, check_written, duplicate_of, translate
+from ..finishing import AsyncCancelling
 from ..options import (
     RAW,
     READING,
@@ -114,7 +114,9 @@ class AsyncServer:
         """The reply to a command."""
         # The limit stands in the command: within PyMongo's own ``timeout`` its pool would not keep to pool_timeout.
         limited = {**command, "maxTimeMS": self._limit}
+        asked = AsyncCancelling.asked()
         raw = await self.database.command(limited, codec_options=RAW, session=session)
+        AsyncCancelling.heed(asked)
         return _decoded(raw, reading)
 
     async def slow(self, command: Reply) -> Reply:
@@ -170,14 +172,14 @@ class AsyncServer:
             if not error.has_error_label(RETRYABLE):
                 self._writing.append(numbered)
                 raise
-        lost = reply is None
         if reply is None or RETRYABLE in reply.get("errorLabels", ()):
             try:
                 reply = await self.command(command, numbered.session)
-            except (NotPrimaryError, ServerSelectionTimeoutError) as error:
-                if not lost:
+            except PyMongoError as error:
+                if duplicate_of(error) is not None:
                     raise
-                # This attempt did nothing; what became of the first one is not known.
+                # This attempt may have done nothing; what became of the first one is not known, also where it was done
+                # and not confirmed.
                 raise AutoReconnect("the answer to a write was lost") from error
         self._writing.append(numbered)
         return check_written(reply)
@@ -268,9 +270,11 @@ class AsyncServer:
                     return
                 more = {"getMore": Int64(identity), "collection": collection, "batchSize": batch_size}
                 # No deadline: the server takes none here. The connection's own limit holds.
+                asked = AsyncCancelling.asked()
                 raw = await self.database.command(more, codec_options=RAW, session=session)
                 cursor = _decoded(raw, reading)["cursor"]
                 identity, batch = cursor["id"], cursor["nextBatch"]
+                AsyncCancelling.heed(asked)
         finally:
             if identity:
                 await self._close_cursor(identity, collection, session)

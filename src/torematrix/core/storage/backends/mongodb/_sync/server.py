@@ -15,7 +15,6 @@ from pymongo import MongoClient, ReadPreference, timeout
 from pymongo.errors import (
     AutoReconnect,
     NetworkTimeout,
-    NotPrimaryError,
     OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
@@ -23,7 +22,8 @@ from pymongo.errors import (
 
 from ....errors import StorageError
 from ..config import Durability, MongoDBConfig
-from ..errors import NO_SNAPSHOT, NO_SUCH_TRANSACTION, RETRYABLE, check_written, translate
+from ..errors import NO_SNAPSHOT, NO_SUCH_TRANSACTION, RETRYABLE, check_written, duplicate_of, translate
+from ..finishing import Cancelling
 from ..options import (
     RAW,
     READING,
@@ -115,7 +115,9 @@ class Server:
         """The reply to a command."""
         # The limit stands in the command: within PyMongo's own ``timeout`` its pool would not keep to pool_timeout.
         limited = {**command, "maxTimeMS": self._limit}
+        asked = Cancelling.asked()
         raw = self.database.command(limited, codec_options=RAW, session=session)
+        Cancelling.heed(asked)
         return _decoded(raw, reading)
 
     def slow(self, command: Reply) -> Reply:
@@ -171,14 +173,14 @@ class Server:
             if not error.has_error_label(RETRYABLE):
                 self._writing.append(numbered)
                 raise
-        lost = reply is None
         if reply is None or RETRYABLE in reply.get("errorLabels", ()):
             try:
                 reply = self.command(command, numbered.session)
-            except (NotPrimaryError, ServerSelectionTimeoutError) as error:
-                if not lost:
+            except PyMongoError as error:
+                if duplicate_of(error) is not None:
                     raise
-                # This attempt did nothing; what became of the first one is not known.
+                # This attempt may have done nothing; what became of the first one is not known, also where it was done
+                # and not confirmed.
                 raise AutoReconnect("the answer to a write was lost") from error
         self._writing.append(numbered)
         return check_written(reply)
@@ -267,9 +269,11 @@ class Server:
                     return
                 more = {"getMore": Int64(identity), "collection": collection, "batchSize": batch_size}
                 # No deadline: the server takes none here. The connection's own limit holds.
+                asked = Cancelling.asked()
                 raw = self.database.command(more, codec_options=RAW, session=session)
                 cursor = _decoded(raw, reading)["cursor"]
                 identity, batch = cursor["id"], cursor["nextBatch"]
+                Cancelling.heed(asked)
         finally:
             if identity:
                 self._close_cursor(identity, collection, session)

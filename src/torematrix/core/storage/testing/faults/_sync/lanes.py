@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -89,6 +90,7 @@ class Lane:
             "upsert": (self._upsert, 1),
             "bulk_create": (self._bulk, 2),
             "transaction": (self._group, 4),
+            "nested": (self._nested, 1),
             "update": (self._change, 1),
             "patch": (self._patch, 1),
             "bulk_update": (self._change_many, 1),
@@ -202,6 +204,28 @@ class Lane:
                 books.lefts.create(self._entity(lefts[1], self._name))
 
         self._take("transaction", [*lefts, *rights], work)
+
+    def _nested(self) -> None:
+        """Records of three scopes, one in the other; what a fourth has changed and made is given up."""
+        first, second, third = self._new(LEFTS), self._new(RIGHTS, 1), self._new(RIGHTS, 2)
+        held = self._some(2)
+        ghost = Record(self._name, 1, "ghost", f"ghost-{self._name}-{self._number}")
+        books = self._books
+
+        def work() -> None:
+            with books.storage.transaction():
+                books.lefts.create(self._entity(first, self._name))
+                with books.storage.transaction():
+                    books.rights.create(self._entity(second, self._name))
+                    with suppress(_GivenUpError):
+                        with books.storage.transaction():
+                            for put in self._newer(held):
+                                books.collection(put.collection).update(self._entity(put, self._name))
+                            books.lefts.create(ghost)
+                            raise _GivenUpError
+                books.rights.create(self._entity(third, self._name))
+
+        self._take("nested", [first, second, third], work)
 
     def _some(self, most: int) -> list[Put]:
         """Some records of one collection that are known to be there."""
