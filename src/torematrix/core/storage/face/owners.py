@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 __all__ = ["current_owner"]
 
 _local = threading.local()
+_forks = 0
+"""How often this process was forked from one that had this module, whose tasks and threads own what they had."""
 
 
 def current_owner() -> object:
@@ -21,7 +24,7 @@ def current_owner() -> object:
         except RuntimeError:
             task = None
         if task is not None:
-            return task
+            return (task, _forks) if _forks else task
     return _thread_mark()
 
 
@@ -32,3 +35,13 @@ def _thread_mark() -> object:
     except AttributeError:
         _local.mark = mark = object()
         return mark
+
+
+def _after_fork() -> None:
+    global _forks, _local  # noqa: PLW0603 - what was there is the parent's
+    _forks += 1
+    _local = threading.local()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -14,7 +14,7 @@ from .engines import Engine
 from .entities import OPENING, Account, Record
 from .tally import Tally
 
-__all__ = ["crowd_in", "use_up_the_pool"]
+__all__ = ["crowd_in", "limited", "use_up_the_pool"]
 
 _BACK: Final = 5.0
 """Seconds beyond its deadline within which a task has to be told."""
@@ -29,12 +29,13 @@ def crowd_in(
     if engine.name == "mongodb":
         options += "&operation_timeout=600"
     try:
-        asyncio.run(_crowd(_with(url, options), tally, tasks, random, tell))
+        asyncio.run(_crowd(limited(url, options), tally, tasks, random, tell))
     finally:
         engine.drop(url)
 
 
-def _with(url: str, options: str) -> str:
+def limited(url: str, options: str) -> str:
+    """The URL with limits of one's own."""
     # SQLite's own URL has a deadline already: the one given last does not win, it is refused.
     url = url.partition("?busy_timeout")[0]
     return f"{url}{'&' if '?' in url else '?'}{options}"
@@ -110,7 +111,7 @@ def use_up_the_pool(
 
 async def _use_up(name: str, url: str, tally: Tally, tasks: int, tell: Callable[[int], object]) -> None:
     patient = "busy_timeout=120" if name == "sqlite" else "pool_size=5&pool_timeout=120"
-    async with AsyncStorage.open(_with(url, patient)) as storage:
+    async with AsyncStorage.open(limited(url, patient)) as storage:
         records = storage.repository(Record, "records", searchable=())
         await records.count()
         await asyncio.gather(*(records.create(Record("l", 1, "t", f"r{number}")) for number in range(tasks)))
@@ -127,7 +128,7 @@ async def _use_up(name: str, url: str, tally: Tally, tasks: int, tell: Callable[
 async def _hold(name: str, url: str, tally: Tally, tasks: int) -> None:
     deadline = 0.5
     short = f"busy_timeout={deadline}" if name == "sqlite" else f"pool_size=5&pool_timeout={deadline}"
-    async with AsyncStorage.open(_with(url, short)) as storage:
+    async with AsyncStorage.open(limited(url, short)) as storage:
         records = storage.repository(Record, "records", searchable=())
         await records.count()
         release = asyncio.Event()

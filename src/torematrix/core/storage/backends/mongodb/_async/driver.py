@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import aclosing
 from functools import partial
@@ -51,12 +53,14 @@ from ..statements import count_command, count_pipeline, find_command, page_comma
 from ..words import NOTHING
 from . import admin, ensure, restructure, search, texts
 from .moment import AsyncMoment
-from .server import AsyncServer
-from .session import AsyncFinish, AsyncMongoSession
+from .server import AsyncFinish, AsyncServer
+from .session import AsyncMongoSession
 from .totals import TOTALS, AsyncSums
 from .writes import AsyncWriter
 
 __all__ = ["AsyncMongoDriver"]
+
+_drivers: Final[weakref.WeakSet[AsyncMongoDriver]] = weakref.WeakSet()
 
 _WRITES = frozenset({Insert, Upsert, Replace, Patch, Remove})
 
@@ -92,6 +96,18 @@ class AsyncMongoDriver(AsyncDriver):
         self._cursor_key = b""
         self._plans: dict[str, list[CollectionPlan]] = {}
         self._closed = False
+        self._parents: AsyncServer | None = None
+        _drivers.add(self)
+
+    def was_forked(self) -> None:
+        """Use no connection and no session any more: they are those of the process that this one was forked from.
+
+        A write of the parent's and one of the child's would have the same number in the same session, and the server
+        would take the second for the first.
+        """
+        if self._server is not None:
+            self._parents = self._server
+            self._server = self._writer = self._sums = None
 
     @property
     @override
@@ -102,9 +118,13 @@ class AsyncMongoDriver(AsyncDriver):
     def server(self) -> AsyncServer:
         """The open client."""
         if self._server is None:
-            raise StorageError(
-                "the storage is closed" if self._closed else "the storage is not open", backend=self.backend
-            )
+            if self._closed:
+                message = "the storage is closed"
+            elif self._parents is not None:
+                message = "the storage was opened before this process was forked; open it in the child"
+            else:
+                message = "the storage is not open"
+            raise StorageError(message, backend=self.backend)
         return self._server
 
     @property
@@ -125,9 +145,9 @@ class AsyncMongoDriver(AsyncDriver):
     async def open(self) -> None:
         if self._closed:
             raise StorageError("the storage is closed", backend=self.backend)
-        if self._server is not None:
+        if self._server is not None or self._parents is not None:
             return
-        server = AsyncServer(self.config)
+        server = AsyncServer(self.config, self._finish)
         try:
             await server.connect()
             self._cursor_key = self.config.cursor_key or await ensure.prepare(server)
@@ -214,16 +234,18 @@ class AsyncMongoDriver(AsyncDriver):
         alone = server.session() if own is None else None
         given = alone if own is None else own.session
 
-        async def begun() -> dict[str, Any]:
+        opened: list[dict[str, Any]] = []
+
+        async def begun() -> None:
             if own is None and server.transactions:
                 command["readConcern"] = await server.snapshot()
-            cursor: dict[str, Any] = (await server.read(command, given, plan.form.reading))["cursor"]
-            return cursor
+            opened.append((await server.read(command, given, plan.form.reading))["cursor"])
 
+        begin = begun if own is not None else partial(server.again, begun, self._pause)
         try:
-            cursor = await (server.again(begun, self._pause) if own is None else begun())
+            await self._finish(begin, partial(server.end, given))
             async with aclosing(
-                server.following(cursor, given, operation.batch_size, plan.form.reading)
+                server.following(opened.pop(), given, operation.batch_size, plan.form.reading)
             ) as batches:
                 async for batch in batches:
                     # In small parts, each gone before the next is made: the garbage collector then finds little.
@@ -233,6 +255,8 @@ class AsyncMongoDriver(AsyncDriver):
         except (PyMongoError, BSONError) as error:
             raise server.failed(error, "stream", operation.collection.name) from error
         finally:
+            if opened:  # cancelled as it came
+                await server.close_cursor(opened.pop(), given)
             if alone is not None:
                 await alone.end_session()
 
@@ -457,3 +481,12 @@ class AsyncMongoDriver(AsyncDriver):
 
 def _given(session: AsyncMongoSession | None) -> Any:
     return None if session is None else session.session
+
+
+def _forget_all() -> None:
+    for driver in list(_drivers):
+        driver.was_forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

@@ -6,7 +6,8 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, Final, TypeVar
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar
 
 import bson
 from bson.int64 import Int64
@@ -35,7 +36,7 @@ from ..options import (
     write_concern,
 )
 
-__all__ = ["EVERYTHING", "AsyncServer"]
+__all__ = ["EVERYTHING", "AsyncFinish", "AsyncServer"]
 
 R = TypeVar("R")
 Reply = dict[str, Any]
@@ -46,8 +47,20 @@ _TOO_OLD: Final = 225
 _ATTEMPTS: Final = 8
 """So often a reading begins again whose snapshot is from before an index was made: the next one will not be."""
 
+_KILLS: Final = 3
+
 EVERYTHING: Final = 2**31 - 1
 """A first batch of any size: the server ends it at 16 MB."""
+
+
+class AsyncFinish(Protocol):
+    """Brings work to its end although the caller is cancelled (see ``finishing``)."""
+
+    async def __call__(
+        self, work: Callable[[], Awaitable[R]], interrupt: Callable[[], Awaitable[object]] | None
+    ) -> R:
+        """The work's result; ``interrupt`` makes its end come soon."""
+        ...
 
 
 class AsyncServer:
@@ -55,6 +68,7 @@ class AsyncServer:
 
     Attributes:
         config: how it is reached.
+        finish: brings work to its end although the caller is cancelled.
         client: PyMongo's client.
         database: PyMongo's database.
         deadline: seconds that an operation may take.
@@ -63,8 +77,9 @@ class AsyncServer:
         version: the server's version.
     """
 
-    def __init__(self, config: MongoDBConfig) -> None:
+    def __init__(self, config: MongoDBConfig, finish: AsyncFinish) -> None:
         self.config = config
+        self.finish = finish
         self.deadline = config.operation_timeout
         self._limit = max(1, round(1000 * self.deadline))
         self.transactions = False
@@ -103,6 +118,16 @@ class AsyncServer:
         """A session of the client's."""
         # A causal one has each write wait until the server has what the one before it gave the session to know.
         return self.client.start_session(causal_consistency=False)
+
+    async def end(self, session: Any) -> None:
+        """End what the server does for a session, the transaction and the cursors that it has open."""
+        identity = session.session_id["id"]
+        for _ in range(_KILLS):
+            try:
+                await self.admin({"killSessions": [{"id": identity}]})
+            except PyMongoError:
+                continue  # each attempt has a deadline of its own
+            return
 
     async def admin(self, command: Reply) -> Reply:
         """The reply to a command on the database of administration."""
@@ -261,30 +286,32 @@ class AsyncServer:
     ) -> AsyncGenerator[list[Reply]]:
         """The batches of a cursor from its first one on; it is closed with the generator."""
         collection = str(cursor["ns"]).partition(".")[2]
-        identity: int = cursor["id"]
         try:
             batch: list[Reply] = cursor["firstBatch"]
             while batch:
                 yield batch
-                if not identity:
+                if not cursor["id"]:
                     return
-                more = {"getMore": Int64(identity), "collection": collection, "batchSize": batch_size}
+                more = {"getMore": Int64(cursor["id"]), "collection": collection, "batchSize": batch_size}
                 # No deadline: the server takes none here. The connection's own limit holds.
                 asked = AsyncCancelling.asked()
                 raw = await self.database.command(more, codec_options=RAW, session=session)
                 cursor = _decoded(raw, reading)["cursor"]
-                identity, batch = cursor["id"], cursor["nextBatch"]
+                batch = cursor["nextBatch"]
                 AsyncCancelling.heed(asked)
         finally:
-            if identity:
-                await self._close_cursor(identity, collection, session)
+            await self.close_cursor(cursor, session)
 
-    async def _close_cursor(self, identity: int, collection: str, session: Any) -> None:
+    async def close_cursor(self, cursor: Reply, session: Any) -> None:
+        """Close a cursor of which nobody wants more, if it is open."""
+        if cursor["id"]:
+            await self.finish(partial(self._close_cursor, cursor, session), None)
+
+    async def _close_cursor(self, cursor: Reply, session: Any) -> None:
+        command = {"killCursors": str(cursor["ns"]).partition(".")[2], "cursors": [Int64(cursor["id"])]}
         try:
             with timeout(self.deadline):
-                await self.database.command(
-                    {"killCursors": collection, "cursors": [Int64(identity)]}, session=session
-                )
+                await self.database.command(command, session=session)
         except PyMongoError:
             return  # the server closes what nobody reads
 

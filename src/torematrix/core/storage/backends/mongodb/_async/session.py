@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final
 
 from pymongo import timeout
 from pymongo.errors import PyMongoError
@@ -18,28 +17,13 @@ from ..options import transaction_concern, write_concern
 from ..outcomes import token_of
 from ..texts import TextIndexes
 from ..words import NOTHING, Totals
-from .server import AsyncServer
+from .server import AsyncFinish, AsyncServer
 from .totals import AsyncSums
 
-__all__ = ["AsyncFinish", "AsyncMongoSession"]
-
-R = TypeVar("R")
+__all__ = ["AsyncMongoSession"]
 
 _COMMITS: Final = 3
 """So many times a commit is repeated whose answer was lost; PyMongo repeats each of them once itself."""
-
-
-_KILLS: Final = 3
-
-
-class AsyncFinish(Protocol):
-    """Brings work to its end although the caller is cancelled (see ``finishing``)."""
-
-    async def __call__(
-        self, work: Callable[[], Awaitable[R]], interrupt: Callable[[], Awaitable[object]] | None
-    ) -> R:
-        """The work's result; ``interrupt`` makes its end come soon."""
-        ...
 
 
 class AsyncMongoSession(AsyncSession):
@@ -91,13 +75,7 @@ class AsyncMongoSession(AsyncSession):
 
     async def interrupt(self) -> None:
         """End what the server does for this session, and its transaction."""
-        identity = self.session.session_id["id"]
-        for _ in range(_KILLS):
-            try:
-                await self.server.admin({"killSessions": [{"id": identity}]})
-            except PyMongoError:
-                continue  # each attempt has a deadline of its own
-            return
+        await self.server.end(self.session)
 
     # Marks -----------------------------------------------------------------------------------------------------
 

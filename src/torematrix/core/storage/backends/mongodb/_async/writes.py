@@ -21,8 +21,8 @@ from ..documents import Document
 from ..errors import duplicate_of, is_transient
 from ..names import ID, OWN, WORDS
 from ..plan import CollectionPlan
-from .server import AsyncServer
-from .session import AsyncFinish, AsyncMongoSession
+from .server import AsyncFinish, AsyncServer
+from .session import AsyncMongoSession
 from .totals import AsyncSums
 
 __all__ = ["AsyncWriter"]

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import weakref
 from collections.abc import Callable, Generator
 from contextlib import closing
 from functools import partial
@@ -52,12 +54,14 @@ from ..statements import count_command, count_pipeline, find_command, page_comma
 from ..words import NOTHING
 from . import admin, ensure, restructure, search, texts
 from .moment import Moment
-from .server import Server
-from .session import Finish, MongoSession
+from .server import Finish, Server
+from .session import MongoSession
 from .totals import TOTALS, Sums
 from .writes import Writer
 
 __all__ = ["MongoDriver"]
+
+_drivers: Final[weakref.WeakSet[MongoDriver]] = weakref.WeakSet()
 
 _WRITES = frozenset({Insert, Upsert, Replace, Patch, Remove})
 
@@ -91,6 +95,18 @@ class MongoDriver(Driver):
         self._cursor_key = b""
         self._plans: dict[str, list[CollectionPlan]] = {}
         self._closed = False
+        self._parents: Server | None = None
+        _drivers.add(self)
+
+    def was_forked(self) -> None:
+        """Use no connection and no session any more: they are those of the process that this one was forked from.
+
+        A write of the parent's and one of the child's would have the same number in the same session, and the server
+        would take the second for the first.
+        """
+        if self._server is not None:
+            self._parents = self._server
+            self._server = self._writer = self._sums = None
 
     @property
     @override
@@ -101,9 +117,13 @@ class MongoDriver(Driver):
     def server(self) -> Server:
         """The open client."""
         if self._server is None:
-            raise StorageError(
-                "the storage is closed" if self._closed else "the storage is not open", backend=self.backend
-            )
+            if self._closed:
+                message = "the storage is closed"
+            elif self._parents is not None:
+                message = "the storage was opened before this process was forked; open it in the child"
+            else:
+                message = "the storage is not open"
+            raise StorageError(message, backend=self.backend)
         return self._server
 
     @property
@@ -124,9 +144,9 @@ class MongoDriver(Driver):
     def open(self) -> None:
         if self._closed:
             raise StorageError("the storage is closed", backend=self.backend)
-        if self._server is not None:
+        if self._server is not None or self._parents is not None:
             return
-        server = Server(self.config)
+        server = Server(self.config, self._finish)
         try:
             server.connect()
             self._cursor_key = self.config.cursor_key or ensure.prepare(server)
@@ -211,15 +231,19 @@ class MongoDriver(Driver):
         alone = server.session() if own is None else None
         given = alone if own is None else own.session
 
-        def begun() -> dict[str, Any]:
+        opened: list[dict[str, Any]] = []
+
+        def begun() -> None:
             if own is None and server.transactions:
                 command["readConcern"] = server.snapshot()
-            cursor: dict[str, Any] = server.read(command, given, plan.form.reading)["cursor"]
-            return cursor
+            opened.append(server.read(command, given, plan.form.reading)["cursor"])
 
+        begin = begun if own is not None else partial(server.again, begun, self._pause)
         try:
-            cursor = server.again(begun, self._pause) if own is None else begun()
-            with closing(server.following(cursor, given, operation.batch_size, plan.form.reading)) as batches:
+            self._finish(begin, partial(server.end, given))
+            with closing(
+                server.following(opened.pop(), given, operation.batch_size, plan.form.reading)
+            ) as batches:
                 for batch in batches:
                     # In small parts, each gone before the next is made: the garbage collector then finds little.
                     while batch:
@@ -228,6 +252,8 @@ class MongoDriver(Driver):
         except (PyMongoError, BSONError) as error:
             raise server.failed(error, "stream", operation.collection.name) from error
         finally:
+            if opened:  # cancelled as it came
+                server.close_cursor(opened.pop(), given)
             if alone is not None:
                 alone.end_session()
 
@@ -448,3 +474,12 @@ class MongoDriver(Driver):
 
 def _given(session: MongoSession | None) -> Any:
     return None if session is None else session.session
+
+
+def _forget_all() -> None:
+    for driver in list(_drivers):
+        driver.was_forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final
 
 from pymongo import timeout
 from pymongo.errors import PyMongoError
@@ -19,26 +18,13 @@ from ..options import transaction_concern, write_concern
 from ..outcomes import token_of
 from ..texts import TextIndexes
 from ..words import NOTHING, Totals
-from .server import Server
+from .server import Finish, Server
 from .totals import Sums
 
-__all__ = ["Finish", "MongoSession"]
-
-R = TypeVar("R")
+__all__ = ["MongoSession"]
 
 _COMMITS: Final = 3
 """So many times a commit is repeated whose answer was lost; PyMongo repeats each of them once itself."""
-
-
-_KILLS: Final = 3
-
-
-class Finish(Protocol):
-    """Brings work to its end although the caller is cancelled (see ``finishing``)."""
-
-    def __call__(self, work: Callable[[], R], interrupt: Callable[[], object] | None) -> R:
-        """The work's result; ``interrupt`` makes its end come soon."""
-        ...
 
 
 class MongoSession(Session):
@@ -90,13 +76,7 @@ class MongoSession(Session):
 
     def interrupt(self) -> None:
         """End what the server does for this session, and its transaction."""
-        identity = self.session.session_id["id"]
-        for _ in range(_KILLS):
-            try:
-                self.server.admin({"killSessions": [{"id": identity}]})
-            except PyMongoError:
-                continue  # each attempt has a deadline of its own
-            return
+        self.server.end(self.session)
 
     # Marks -----------------------------------------------------------------------------------------------------
 

@@ -22,8 +22,8 @@ from ..documents import Document
 from ..errors import duplicate_of, is_transient
 from ..names import ID, OWN, WORDS
 from ..plan import CollectionPlan
-from .server import Server
-from .session import Finish, MongoSession
+from .server import Finish, Server
+from .session import MongoSession
 from .totals import Sums
 
 __all__ = ["Writer"]

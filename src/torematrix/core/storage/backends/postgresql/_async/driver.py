@@ -239,10 +239,13 @@ class AsyncPostgreSQLDriver(AsyncDriver):
                 cursor.nextset()
                 row = await cursor.fetchone()
             except BaseException:
-                await AsyncWaiting.finished(_undo, link)
-                await pool.give_back(link)
+                await AsyncWaiting.finished(self._let_go, link)
                 raise
         return AsyncPostgreSQLSession(self, link, None if options.read_only or row is None else str(row[0]))
+
+    async def _let_go(self, link: AsyncLink) -> None:
+        await _undo(link)
+        await self.pool.give_back(link)
 
     @override
     async def stream(self, operation: Scan, session: AsyncSession | None) -> AsyncGenerator[list[Row], None]:

@@ -151,7 +151,7 @@ class AsyncPool:
                 "the storage is closed" if self.closed else "the storage is not open", backend=BACKEND
             )
         while self._dead:
-            await behind.putconn(self._dead.pop())
+            await AsyncWaiting.finished(behind.putconn, self._dead.pop())
         with self._counting:
             self._waiting += 1
         try:
@@ -209,7 +209,7 @@ class AsyncPool:
                 if link.is_sound():
                     return link
                 link.pgconn.finish()
-                await behind.putconn(link)  # which makes another one for it
+                await AsyncWaiting.finished(behind.putconn, link)  # which makes another one for it
                 continue
             except PoolClosed:
                 raise StorageError("the storage is closed", backend=BACKEND) from None

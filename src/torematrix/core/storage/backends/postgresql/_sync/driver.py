@@ -240,10 +240,13 @@ class PostgreSQLDriver(Driver):
                 cursor.nextset()
                 row = cursor.fetchone()
             except BaseException:
-                Waiting.finished(_undo, link)
-                pool.give_back(link)
+                Waiting.finished(self._let_go, link)
                 raise
         return PostgreSQLSession(self, link, None if options.read_only or row is None else str(row[0]))
+
+    def _let_go(self, link: Link) -> None:
+        _undo(link)
+        self.pool.give_back(link)
 
     @override
     def stream(self, operation: Scan, session: Session | None) -> Generator[list[Row], None, None]:

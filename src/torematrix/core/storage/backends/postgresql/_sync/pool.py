@@ -152,7 +152,7 @@ class Pool:
                 "the storage is closed" if self.closed else "the storage is not open", backend=BACKEND
             )
         while self._dead:
-            behind.putconn(self._dead.pop())
+            Waiting.finished(behind.putconn, self._dead.pop())
         with self._counting:
             self._waiting += 1
         try:
@@ -210,7 +210,7 @@ class Pool:
                 if link.is_sound():
                     return link
                 link.pgconn.finish()
-                behind.putconn(link)  # which makes another one for it
+                Waiting.finished(behind.putconn, link)  # which makes another one for it
                 continue
             except PoolClosed:
                 raise StorageError("the storage is closed", backend=BACKEND) from None
