@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from ...errors import StorageError
 from ...face._sync.storage import Storage
@@ -50,7 +50,7 @@ class Stage:
             self.opening = Books(storage).set_up(_ACCOUNTS)
 
     def order(
-        self, colour: str, random: Random, *, lanes: int = 3, seconds: float = 60.0, **more: int
+        self, colour: str, random: Random, *, lanes: int = 3, seconds: float = 60.0, **more: Any
     ) -> Order:
         """What the next client is to do; its ledger counts from now on."""
         path = self._folder / f"{len(self.ledgers)}.jsonl"

@@ -60,7 +60,8 @@ class Suspensions:
         loop.set_task_factory(self._make_task)
         try:
             self._task = loop.create_task(self._limited(work))
-            return await self._task
+            result: R = await self._task
+            return result
         finally:
             loop.set_task_factory(former)
             _watching.reset(token)
@@ -71,9 +72,7 @@ class Suspensions:
         async with asyncio.timeout(None) as self._limit:
             return await work()
 
-    def _make_task(
-        self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, R], **more: Any
-    ) -> asyncio.Task[R]:
+    def _make_task(self, loop: asyncio.AbstractEventLoop, work: Any, **more: Any) -> asyncio.Future[Any]:
         # Tasks that were there before, such as those of a pool, start others that are none of this call's.
         if _watching.get() is not self:
             return asyncio.Task(work, loop=loop, **more)
