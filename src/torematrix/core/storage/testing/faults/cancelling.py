@@ -81,6 +81,8 @@ def cancel_everywhere(
                 asyncio.run(cancel())
         finally:
             ledger.close()
+        if tally.faults:
+            return  # what was left behind may hold locks, and nobody gives it back
         engine.rest()
         tally.judge(stage.check())
         stage.drop()
