@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -39,12 +40,12 @@ def test_clients_are_killed_while_the_clock_jumps(engine):
     assert tally.counts["steps"] > 0
 
 
-@pytest.mark.parametrize("source", ["sqlite", "postgresql", "mongodb"])
-def test_moves_are_killed(engine, made, source):
-    if source == engine.name:
-        pytest.skip("from another engine")
+@pytest.mark.parametrize(
+    ("source", "target"), list(itertools.permutations(["sqlite", "postgresql", "mongodb"], 2))
+)
+def test_moves_are_killed(made, source, target):
     tally = Tally()
-    kill_moves(made(source), engine, tally, 2, Random(5))
+    kill_moves(made(source), made(target), tally, 2, Random(5))
     assert tally.faults == []
     assert tally.counts["kills"] >= 2
 

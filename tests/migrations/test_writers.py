@@ -82,7 +82,9 @@ def test_no_write_is_lost(url: str) -> None:
         writers = [Writer(url, number) for number in range(WRITERS)]
         for writer in writers:
             writer.start()
-        time.sleep(1.0)
+        until = time.monotonic() + 60
+        while not all(writer.done for writer in writers) and time.monotonic() < until:
+            time.sleep(0.05)
         before = [writer.done for writer in writers]
         migrations = [
             Migration("001", "more", [Transform(added)]),
