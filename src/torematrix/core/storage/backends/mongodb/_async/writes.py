@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 import bson
 from bson.errors import BSONError
-from pymongo.errors import PyMongoError
+from pymongo.errors import DocumentTooLarge, PyMongoError
 
 from ....capability import Feature
 from ....errors import CommitUnknown, NotFoundError, StorageError, UnsupportedError
@@ -34,6 +34,8 @@ _TOGETHER: Final = 10_000
 """So many documents are sent at once."""
 _MESSAGE: Final = 16_000_000
 """So many bytes of documents are sent at once: PyMongo takes no command much larger, though the server would."""
+_SAMPLE: Final = 50
+"""So many documents stand for all of a bulk write."""
 _ROUNDS: Final = 5
 """So often an upsert starts again because others created and deleted its entity meanwhile."""
 
@@ -70,14 +72,22 @@ class AsyncWriter:
             )
         until = time.monotonic() + self._server.deadline
         attempt = 0
+        guesses = True
         while True:
             own = AsyncMongoSession(self._server, self._finish, self._sums)
+            own.guesses = guesses
             try:
                 await own.begin()
                 result = await self._finish(partial(work, own), own.interrupt)
                 await own.commit()
             except CommitUnknown:
                 raise  # it may have happened: it is not begun again
+            except DocumentTooLarge:
+                await own.rollback()
+                if not guesses:
+                    raise
+                guesses = False  # nothing of that message was sent
+                continue
             except (PyMongoError, StorageError) as error:
                 await own.rollback()
                 cause = error.__cause__ if isinstance(error, StorageError) else error
@@ -151,7 +161,7 @@ class AsyncWriter:
         documents = list(map(plan.document, rows))
         done = 0
         try:
-            for part in _messages(documents):
+            for part in _messages(documents, session.guesses):
                 await self._server.write({"insert": plan.collection, "documents": part}, session.session)
                 done += len(part)
         except PyMongoError as error:
@@ -363,7 +373,7 @@ class AsyncWriter:
         self, plan: CollectionPlan, updates: list[Any], session: AsyncMongoSession
     ) -> None:
         try:
-            for part in _messages(updates):
+            for part in _messages(updates, session.guesses):
                 await self._server.write({"update": plan.collection, "updates": part}, session.session)
         except PyMongoError as error:
             raise self._refused_update(plan, error) from error
@@ -471,14 +481,24 @@ def _given(session: AsyncMongoSession | None) -> Any:
     return None if session is None else session.session
 
 
-def _messages(documents: list[Document]) -> Iterator[list[Document]]:
-    """The documents in parts that each fit into one message."""
+def _messages(documents: list[Document], guess: bool) -> Iterator[list[Document]]:
+    """The documents in parts that each fit into one message; when guessing, they may not."""
     for start in range(0, len(documents), _TOGETHER):
-        yield from _fitting(documents[start : start + _TOGETHER])
+        part = documents[start : start + _TOGETHER]
+        if guess and len(part) > 2 * _SAMPLE and _are_small(part):
+            yield part
+        else:
+            yield from _fitting(part)
+
+
+def _are_small(part: list[Document]) -> bool:
+    """Whether a few of the documents say that all of them need a quarter of a message at most."""
+    some = part[:: len(part) // _SAMPLE]
+    return _fits(some, _MESSAGE * len(some) // (4 * len(part)))
 
 
 def _fitting(part: list[Document]) -> Iterator[list[Document]]:
-    if len(part) == 1 or _fits(part):
+    if len(part) == 1 or _fits(part, _MESSAGE):
         yield part
         return
     middle = len(part) // 2
@@ -486,9 +506,9 @@ def _fitting(part: list[Document]) -> Iterator[list[Document]]:
     yield from _fitting(part[middle:])
 
 
-def _fits(part: list[Document]) -> bool:
+def _fits(part: list[Document], size: int) -> bool:
     try:
         # Encoding them one by one takes three times as long; what can be said of a document's size without, is wrong.
-        return len(bson.encode({"": part})) <= _MESSAGE
+        return len(bson.encode({"": part})) <= size
     except (ValueError, OverflowError, MemoryError, BSONError):
         return False  # more than BSON has; what is wrong with a document, the server says when it gets that alone

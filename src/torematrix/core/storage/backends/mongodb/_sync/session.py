@@ -38,6 +38,7 @@ class MongoSession(Session):
         pending: what this transaction adds to them; stored when it commits.
         broken: the server's error in it: any of them has ended the transaction there.
         session: PyMongo's session.
+        guesses: whether sizes of messages may be guessed, since all of it can be done once more if one is too large.
     """
 
     def __init__(self, server: Server, finish: Finish, sums: Sums) -> None:
@@ -45,6 +46,7 @@ class MongoSession(Session):
         self.sums = sums
         self.pending: dict[TextIndexes, Totals] = {}
         self.broken: BaseException | None = None
+        self.guesses = False
         self.session: Any = server.session()
         self._finish = finish
         self._marks: list[tuple[str, int, dict[TextIndexes, Totals]]] = []
