@@ -38,10 +38,36 @@ from ..migrations import (
 )
 from .repository import AsyncStorageRepository
 
-__all__ = ["AsyncMigrationWork"]
+__all__ = ["AsyncMigrationWork", "keep_notes", "notes_of"]
 
 MIGRATIONS: Final = "torematrix_migrations"
 """The collection of notes."""
+
+
+def _ledger(engine: AsyncEngine) -> AsyncStorageRepository[MigrationHistory]:
+    own = engine.own_collection(MIGRATIONS, schema_of(MigrationHistory, searchable=()))
+    return AsyncStorageRepository(engine, own)
+
+
+async def notes_of(engine: AsyncEngine, collection: str) -> list[MigrationHistory]:
+    """What is noted of the migrations of a collection, in their order."""
+    ledger = _ledger(engine)
+    if ledger.collection.plan is None:  # in a transaction, whose writes others wait for, it has one
+        await engine.open()
+        if MIGRATIONS not in await engine.driver.collections():
+            return []
+        await engine.ensure(ledger.collection)
+    notes = await ledger.list(F("collection") == collection)
+    return sorted((note for note in notes if note.version), key=lambda note: int(note.version))
+
+
+async def keep_notes(engine: AsyncEngine, collection: str, notes: list[MigrationHistory]) -> None:
+    """Note the same of a collection that holds the same entities; what is noted there already stays."""
+    ledger = _ledger(engine)
+    for note in notes:
+        identity = history_id(collection, note.version)
+        with contextlib.suppress(DuplicateError):
+            await ledger.create(msgspec.structs.replace(note, id=identity, collection=collection))
 
 
 class AsyncMigrationWork:
@@ -70,9 +96,8 @@ class AsyncMigrationWork:
         self._target = target
         self._progress = progress
         self._stamps = stamps
-        own = self.engine.own_collection(MIGRATIONS, schema_of(MigrationHistory, searchable=()))
-        self._own = own
-        self.ledger: AsyncStorageRepository[MigrationHistory] = AsyncStorageRepository(self.engine, own)
+        self.ledger = _ledger(self.engine)
+        self._own = self.ledger.collection
 
     @property
     def at_once(self) -> bool:
@@ -101,13 +126,7 @@ class AsyncMigrationWork:
 
     async def records(self) -> list[MigrationHistory]:
         """What is noted of the collection."""
-        if self._own.plan is None:
-            await self.engine.open()
-            if MIGRATIONS not in await self.engine.driver.collections():
-                return []
-            await self.engine.ensure(self._own)
-        notes = await self.ledger.list(F("collection") == self.collection)
-        return sorted((note for note in notes if note.version), key=lambda note: int(note.version))
+        return await notes_of(self.engine, self.collection)
 
     async def remaining(self) -> list[Migration]:
         """The migrations that are to be carried out."""

@@ -14,9 +14,11 @@ from ...core._async.moving import AsyncCopy, AsyncLedger
 from ...core.moves import Checkpoint, Differences, MoveOptions, MoveProgress, MoveReport, Stage, Told
 from ...errors import ConfigurationError, InvalidQueryError, StorageError
 from ..ids import now_text
+from ..migrations import MigrationHistory
 from ..retries import retrying
 from .contract import AsyncRepository
 from .legs import AsyncLeg, begun, check_target, checked, count_of, leg_of_repositories, leg_of_storages
+from .migration_work import keep_notes, notes_of
 from .repository import AsyncStorageRepository
 from .storage import AsyncStorage
 
@@ -142,12 +144,14 @@ class AsyncBackendMigrator:
         ledgers = [AsyncLedger(leg.target) for leg in legs]
         for leg, ledger in zip(legs, ledgers, strict=True):
             await checked(leg, ledger, resumes=self._options.resumes)
+        notes = [await _migrations_of(leg) for leg in legs]
         totals = [await count_of(leg.source, leg.origin) for leg in legs]
         work = _Work(self._options, self._watcher, callback, totals)
-        copied = [
-            await work.copy(at, leg, ledger)
-            for at, (leg, ledger) in enumerate(zip(legs, ledgers, strict=True))
-        ]
+        copied: list[MoveReport] = []
+        for at, (leg, ledger) in enumerate(zip(legs, ledgers, strict=True)):
+            copied.append(await work.copy(at, leg, ledger))
+            if not self._options.is_dry:
+                await keep_notes(leg.target, leg.target_name, notes[at])
         if self._options.verifies and not self._options.is_dry:
             copied = [await work.compare(at, leg, copied[at]) for at, leg in enumerate(legs)]
         return copied
@@ -258,6 +262,21 @@ class _Work:
                 "checksum": comparison.checksum,
             }
         )
+
+
+async def _migrations_of(leg: AsyncLeg) -> list[MigrationHistory]:
+    """What has made the collection what it is, which is as true of the target; nothing where its class is given."""
+    if leg.repository is not None:
+        return []
+    notes = await notes_of(leg.source, leg.name)
+    for note in notes:
+        if note.state != "applied":
+            raise ConfigurationError(
+                f"the migration {note.version} of {leg.name!r} was interrupted: have it complete before the move",
+                backend=leg.source.driver.backend,
+                collection=leg.name,
+            )
+    return notes
 
 
 def _own(repository: AsyncRepository[T]) -> AsyncStorageRepository[T]:

@@ -38,10 +38,36 @@ from ..migrations import (
 )
 from .repository import StorageRepository
 
-__all__ = ["MigrationWork"]
+__all__ = ["MigrationWork", "keep_notes", "notes_of"]
 
 MIGRATIONS: Final = "torematrix_migrations"
 """The collection of notes."""
+
+
+def _ledger(engine: Engine) -> StorageRepository[MigrationHistory]:
+    own = engine.own_collection(MIGRATIONS, schema_of(MigrationHistory, searchable=()))
+    return StorageRepository(engine, own)
+
+
+def notes_of(engine: Engine, collection: str) -> list[MigrationHistory]:
+    """What is noted of the migrations of a collection, in their order."""
+    ledger = _ledger(engine)
+    if ledger.collection.plan is None:  # in a transaction, whose writes others wait for, it has one
+        engine.open()
+        if MIGRATIONS not in engine.driver.collections():
+            return []
+        engine.ensure(ledger.collection)
+    notes = ledger.list(F("collection") == collection)
+    return sorted((note for note in notes if note.version), key=lambda note: int(note.version))
+
+
+def keep_notes(engine: Engine, collection: str, notes: list[MigrationHistory]) -> None:
+    """Note the same of a collection that holds the same entities; what is noted there already stays."""
+    ledger = _ledger(engine)
+    for note in notes:
+        identity = history_id(collection, note.version)
+        with contextlib.suppress(DuplicateError):
+            ledger.create(msgspec.structs.replace(note, id=identity, collection=collection))
 
 
 class MigrationWork:
@@ -70,9 +96,8 @@ class MigrationWork:
         self._target = target
         self._progress = progress
         self._stamps = stamps
-        own = self.engine.own_collection(MIGRATIONS, schema_of(MigrationHistory, searchable=()))
-        self._own = own
-        self.ledger: StorageRepository[MigrationHistory] = StorageRepository(self.engine, own)
+        self.ledger = _ledger(self.engine)
+        self._own = self.ledger.collection
 
     @property
     def at_once(self) -> bool:
@@ -101,13 +126,7 @@ class MigrationWork:
 
     def records(self) -> list[MigrationHistory]:
         """What is noted of the collection."""
-        if self._own.plan is None:
-            self.engine.open()
-            if MIGRATIONS not in self.engine.driver.collections():
-                return []
-            self.engine.ensure(self._own)
-        notes = self.ledger.list(F("collection") == self.collection)
-        return sorted((note for note in notes if note.version), key=lambda note: int(note.version))
+        return notes_of(self.engine, self.collection)
 
     def remaining(self) -> list[Migration]:
         """The migrations that are to be carried out."""

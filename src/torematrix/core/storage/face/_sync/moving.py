@@ -15,9 +15,11 @@ from ...core._sync.moving import Copy, Ledger
 from ...core.moves import Checkpoint, Differences, MoveOptions, MoveProgress, MoveReport, Stage, Told
 from ...errors import ConfigurationError, InvalidQueryError, StorageError
 from ..ids import now_text
+from ..migrations import MigrationHistory
 from ..retries import retrying
 from .contract import Repository
 from .legs import Leg, begun, check_target, checked, count_of, leg_of_repositories, leg_of_storages
+from .migration_work import keep_notes, notes_of
 from .repository import StorageRepository
 from .storage import Storage
 
@@ -141,11 +143,14 @@ class BackendMigrator:
         ledgers = [Ledger(leg.target) for leg in legs]
         for leg, ledger in zip(legs, ledgers, strict=True):
             checked(leg, ledger, resumes=self._options.resumes)
+        notes = [_migrations_of(leg) for leg in legs]
         totals = [count_of(leg.source, leg.origin) for leg in legs]
         work = _Work(self._options, self._watcher, callback, totals)
-        copied = [
-            work.copy(at, leg, ledger) for at, (leg, ledger) in enumerate(zip(legs, ledgers, strict=True))
-        ]
+        copied: list[MoveReport] = []
+        for at, (leg, ledger) in enumerate(zip(legs, ledgers, strict=True)):
+            copied.append(work.copy(at, leg, ledger))
+            if not self._options.is_dry:
+                keep_notes(leg.target, leg.target_name, notes[at])
         if self._options.verifies and not self._options.is_dry:
             copied = [work.compare(at, leg, copied[at]) for at, leg in enumerate(legs)]
         return copied
@@ -254,6 +259,21 @@ class _Work:
                 "checksum": comparison.checksum,
             }
         )
+
+
+def _migrations_of(leg: Leg) -> list[MigrationHistory]:
+    """What has made the collection what it is, which is as true of the target; nothing where its class is given."""
+    if leg.repository is not None:
+        return []
+    notes = notes_of(leg.source, leg.name)
+    for note in notes:
+        if note.state != "applied":
+            raise ConfigurationError(
+                f"the migration {note.version} of {leg.name!r} was interrupted: have it complete before the move",
+                backend=leg.source.driver.backend,
+                collection=leg.name,
+            )
+    return notes
 
 
 def _own(repository: Repository[T]) -> StorageRepository[T]:
