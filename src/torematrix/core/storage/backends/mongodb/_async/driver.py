@@ -366,12 +366,15 @@ class AsyncMongoDriver(AsyncDriver):
         found = (await self.server.read(command, _given(session), plan.form.reading))["cursor"]["firstBatch"]
         return plan.form.row(found[0]) if found else None
 
+    async def _rows(self, plan: CollectionPlan, command: dict[str, Any], session: Any) -> list[Row]:
+        return plan.rows(await self.server.documents(command, session, plan.form.reading))
+
     async def _fetch_many(self, operation: FetchMany, session: AsyncMongoSession | None) -> list[Row]:
         plan: CollectionPlan = operation.collection.plan
         command: dict[str, Any] = {"find": plan.collection, "filter": {ID: {"$in": list(operation.ids)}}}
         if plan.projection:
             command["projection"] = plan.projection
-        return plan.rows(await self.server.documents(command, _given(session), plan.form.reading))
+        return await self._rows(plan, command, _given(session))
 
     async def _find(self, operation: Find, session: AsyncMongoSession | None) -> Found:
         plan: CollectionPlan = operation.collection.plan
@@ -380,9 +383,7 @@ class AsyncMongoDriver(AsyncDriver):
             return Found([], await self._count(counted, session) if operation.with_total else None)
         if not operation.with_total:
             command = find_command(operation, plan, self._compiler(plan))
-            return Found(
-                plan.rows(await self.server.documents(command, _given(session), plan.form.reading)), None
-            )
+            return Found(await self._rows(plan, command, _given(session)), None)
         if session is not None:
             return await self._page(operation, session)
         if self.server.fast and self.server.transactions:
@@ -393,7 +394,7 @@ class AsyncMongoDriver(AsyncDriver):
         """A page with its total, in the snapshot of a transaction."""
         plan: CollectionPlan = operation.collection.plan
         command = find_command(operation, plan, self._compiler(plan))
-        rows = plan.rows(await self.server.documents(command, session.session, plan.form.reading))
+        rows = await self._rows(plan, command, session.session)
         if operation.limit is not None and 0 < len(rows) < operation.limit:
             return Found(rows, operation.offset + len(rows))  # the page ends where the matches do
         return Found(rows, await self._count(Count(operation.collection, operation.condition), session))

@@ -363,12 +363,15 @@ class MongoDriver(Driver):
         found = self.server.read(command, _given(session), plan.form.reading)["cursor"]["firstBatch"]
         return plan.form.row(found[0]) if found else None
 
+    def _rows(self, plan: CollectionPlan, command: dict[str, Any], session: Any) -> list[Row]:
+        return plan.rows(self.server.documents(command, session, plan.form.reading))
+
     def _fetch_many(self, operation: FetchMany, session: MongoSession | None) -> list[Row]:
         plan: CollectionPlan = operation.collection.plan
         command: dict[str, Any] = {"find": plan.collection, "filter": {ID: {"$in": list(operation.ids)}}}
         if plan.projection:
             command["projection"] = plan.projection
-        return plan.rows(self.server.documents(command, _given(session), plan.form.reading))
+        return self._rows(plan, command, _given(session))
 
     def _find(self, operation: Find, session: MongoSession | None) -> Found:
         plan: CollectionPlan = operation.collection.plan
@@ -377,7 +380,7 @@ class MongoDriver(Driver):
             return Found([], self._count(counted, session) if operation.with_total else None)
         if not operation.with_total:
             command = find_command(operation, plan, self._compiler(plan))
-            return Found(plan.rows(self.server.documents(command, _given(session), plan.form.reading)), None)
+            return Found(self._rows(plan, command, _given(session)), None)
         if session is not None:
             return self._page(operation, session)
         if self.server.fast and self.server.transactions:
@@ -388,7 +391,7 @@ class MongoDriver(Driver):
         """A page with its total, in the snapshot of a transaction."""
         plan: CollectionPlan = operation.collection.plan
         command = find_command(operation, plan, self._compiler(plan))
-        rows = plan.rows(self.server.documents(command, session.session, plan.form.reading))
+        rows = self._rows(plan, command, session.session)
         if operation.limit is not None and 0 < len(rows) < operation.limit:
             return Found(rows, operation.offset + len(rows))  # the page ends where the matches do
         return Found(rows, self._count(Count(operation.collection, operation.condition), session))

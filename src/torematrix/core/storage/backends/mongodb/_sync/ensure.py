@@ -16,6 +16,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from ....errors import ConfigurationError, DuplicateError
 from ....model.evolution import Evolution, evolve
+from ....model.schema import Field
 from ....query.operations import Collection
 from ..errors import duplicate_of
 from ..names import ID, META, stored_key
@@ -154,7 +155,7 @@ def _ensure(server: Server, collection: Collection) -> CollectionPlan | None:
             index_existing(server, plan, index, definitions)
     if not _exchange(server, _COLLECTION + name, stored.get(name), evolution.description):
         return None  # somebody else has added something too
-    _forget(server, _marks(name, evolution))
+    _forget(server, list(_marks(name, evolution)))
     return plan
 
 
@@ -190,10 +191,10 @@ def _check_collation(server: Server, name: str) -> None:
             )
 
 
-def _marks(collection: str, evolution: Evolution) -> list[str]:
-    """The keys under which it stands that this library is about to give documents a new field, one for each."""
+def _marks(collection: str, evolution: Evolution) -> dict[str, Field]:
+    """The new fields, by the key under which it stands that this library is about to give documents one."""
     added = (*evolution.columns, *evolution.documents)
-    return [f"adding:{collection}:{field.key}" for field in added]
+    return {f"adding:{collection}:{field.key}": field for field in added}
 
 
 def _extend(server: Server, plan: CollectionPlan, evolution: Evolution, stored: dict[str, Any]) -> bool:
@@ -201,19 +202,19 @@ def _extend(server: Server, plan: CollectionPlan, evolution: Evolution, stored: 
 
     Whoever does the same at the same moment writes the fields already: what stands there is left as it is.
     """
-    added = (*evolution.columns, *evolution.documents)
-    if not added:
+    marks = _marks(plan.collection, evolution)
+    if not marks:
         return True
-    begun = held(server, _marks(plan.collection, evolution))
-    new = [field for field in added if f"adding:{plan.collection}:{field.key}" not in begun]
+    begun = held(server, list(marks))
+    new = [field for mark, field in marks.items() if mark not in begun]
     keys = [stored_key(field.key) for field in new]
     found = keys and server.documents(
         {"find": plan.collection, "filter": {"$or": [{key: {"$exists": True}} for key in keys]}, "limit": 1}
     )
     if found:
-        if stored_schemas(server).get(plan.collection) != stored or len(
-            held(server, _marks(plan.collection, evolution))
-        ) > len(begun):
+        if stored_schemas(server).get(plan.collection) != stored or len(held(server, list(marks))) > len(
+            begun
+        ):
             return False
         names = ", ".join(repr(field.name) for field in new)
         raise ConfigurationError(
@@ -223,8 +224,8 @@ def _extend(server: Server, plan: CollectionPlan, evolution: Evolution, stored: 
             collection=plan.collection,
         )
     updates: list[dict[str, Any]] = []
-    for field in added:
-        put(server, f"adding:{plan.collection}:{field.key}", 1)
+    for mark, field in marks.items():
+        put(server, mark, 1)
         value = field.default if field.has_default else None
         sets = plan.form.changes({field.key: value})
         updates.append({"q": {stored_key(field.key): {"$exists": False}}, "u": {"$set": sets}, "multi": True})
