@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
-import bson
-from bson.errors import BSONError
 from pymongo.errors import DocumentTooLarge, PyMongoError
 
 from ....capability import Feature
@@ -19,6 +17,7 @@ from ....query.operations import Insert, Patch, Remove, Replace, Upsert
 from ..capabilities import ALONE
 from ..documents import Document
 from ..errors import duplicate_of, is_transient
+from ..messages import messages
 from ..names import ID, OWN, WORDS
 from ..plan import CollectionPlan
 from .server import AsyncFinish, AsyncServer
@@ -30,12 +29,6 @@ __all__ = ["AsyncWriter"]
 R = TypeVar("R")
 
 _BACKEND: Final = "mongodb"
-_TOGETHER: Final = 10_000
-"""So many documents are sent at once."""
-_MESSAGE: Final = 16_000_000
-"""So many bytes of documents are sent at once: PyMongo takes no command much larger, though the server would."""
-_SAMPLE: Final = 50
-"""So many documents stand for all of a bulk write."""
 _ROUNDS: Final = 5
 """So often an upsert starts again because others created and deleted its entity meanwhile."""
 
@@ -161,7 +154,7 @@ class AsyncWriter:
         documents = list(map(plan.document, rows))
         done = 0
         try:
-            for part in _messages(documents, session.guesses):
+            for part in messages(documents, session.guesses):
                 await self._server.write({"insert": plan.collection, "documents": part}, session.session)
                 done += len(part)
         except PyMongoError as error:
@@ -373,7 +366,7 @@ class AsyncWriter:
         self, plan: CollectionPlan, updates: list[Any], session: AsyncMongoSession
     ) -> None:
         try:
-            for part in _messages(updates, session.guesses):
+            for part in messages(updates, session.guesses):
                 await self._server.write({"update": plan.collection, "updates": part}, session.session)
         except PyMongoError as error:
             raise self._refused_update(plan, error) from error
@@ -479,36 +472,3 @@ class AsyncWriter:
 
 def _given(session: AsyncMongoSession | None) -> Any:
     return None if session is None else session.session
-
-
-def _messages(documents: list[Document], guess: bool) -> Iterator[list[Document]]:
-    """The documents in parts that each fit into one message; when guessing, they may not."""
-    for start in range(0, len(documents), _TOGETHER):
-        part = documents[start : start + _TOGETHER]
-        if guess and len(part) > 2 * _SAMPLE and _are_small(part):
-            yield part
-        else:
-            yield from _fitting(part)
-
-
-def _are_small(part: list[Document]) -> bool:
-    """Whether a few of the documents say that all of them need a quarter of a message at most."""
-    some = part[:: len(part) // _SAMPLE]
-    return _fits(some, _MESSAGE * len(some) // (4 * len(part)))
-
-
-def _fitting(part: list[Document]) -> Iterator[list[Document]]:
-    if len(part) == 1 or _fits(part, _MESSAGE):
-        yield part
-        return
-    middle = len(part) // 2
-    yield from _fitting(part[:middle])
-    yield from _fitting(part[middle:])
-
-
-def _fits(part: list[Document], size: int) -> bool:
-    try:
-        # Encoding them one by one takes three times as long; what can be said of a document's size without, is wrong.
-        return len(bson.encode({"": part})) <= size
-    except (ValueError, OverflowError, MemoryError, BSONError):
-        return False  # more than BSON has; what is wrong with a document, the server says when it gets that alone

@@ -13,16 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torematrix.core.storage import (
-    AddField,
     AsyncBackendMigrator,
-    AsyncMigrationManager,
     AsyncStorage,
     ConfigurationError,
     ConflictError,
     DuplicateError,
     Feature,
     InvalidQueryError,
-    Migration,
     MoveProgress,
     MoveReport,
     Unique,
@@ -483,19 +480,3 @@ async def test_a_checksum_is_the_same_on_every_engine(kit: AsyncKit) -> None:
             report = await AsyncBackendMigrator().migrate_data(elsewhere.repository(dict, name), back)
             sums.add(report["checksum"])
     assert len(sums) == 1
-
-
-async def test_what_was_migrated_is_not_migrated_again(kit: AsyncKit) -> None:
-    """What is noted of a collection's migrations comes along, so that they count as applied there too."""
-    source = await _plain(kit, 3)
-    manager = AsyncMigrationManager([Migration("001", "more", [AddField("more", int, 7)])])
-    await manager.migrate(source)
-    async with await _memory() as target:
-        await AsyncBackendMigrator().move(kit.storage, target, [source.collection_name])
-        moved = await target.stored_repository(source.collection_name)
-        assert [status.state for status in await manager.status(moved)] == ["applied"]
-        await manager.migrate(moved)
-        assert [entity["more"] for entity in await moved.list()] == [7, 7, 7]
-        await manager.rollback(moved, target_version="0")
-        assert "more" not in (await target.collections())[source.collection_name]["fields"]
-        assert [status.state for status in await manager.status(source)] == ["applied"]

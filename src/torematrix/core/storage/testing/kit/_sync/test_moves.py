@@ -14,15 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torematrix.core.storage import (
-    AddField,
     BackendMigrator,
     ConfigurationError,
     ConflictError,
     DuplicateError,
     Feature,
     InvalidQueryError,
-    Migration,
-    MigrationManager,
     MoveProgress,
     MoveReport,
     Storage,
@@ -478,19 +475,3 @@ def test_a_checksum_is_the_same_on_every_engine(kit: Kit) -> None:
             report = BackendMigrator().migrate_data(elsewhere.repository(dict, name), back)
             sums.add(report["checksum"])
     assert len(sums) == 1
-
-
-def test_what_was_migrated_is_not_migrated_again(kit: Kit) -> None:
-    """What is noted of a collection's migrations comes along, so that they count as applied there too."""
-    source = _plain(kit, 3)
-    manager = MigrationManager([Migration("001", "more", [AddField("more", int, 7)])])
-    manager.migrate(source)
-    with _memory() as target:
-        BackendMigrator().move(kit.storage, target, [source.collection_name])
-        moved = target.stored_repository(source.collection_name)
-        assert [status.state for status in manager.status(moved)] == ["applied"]
-        manager.migrate(moved)
-        assert [entity["more"] for entity in moved.list()] == [7, 7, 7]
-        manager.rollback(moved, target_version="0")
-        assert "more" not in target.collections()[source.collection_name]["fields"]
-        assert [status.state for status in manager.status(source)] == ["applied"]
