@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .errors import InvalidEntityError as InvalidEntityError
     from .errors import InvalidQueryError as InvalidQueryError
     from .errors import MigrationError as MigrationError
+    from .errors import MovedError as MovedError
     from .errors import NotFoundError as NotFoundError
     from .errors import PermissionDeniedError as PermissionDeniedError
     from .errors import StorageError as StorageError
@@ -121,6 +122,7 @@ _HOMES = {
         "InvalidEntityError",
         "InvalidQueryError",
         "MigrationError",
+        "MovedError",
         "NotFoundError",
         "PermissionDeniedError",
         "StorageError",

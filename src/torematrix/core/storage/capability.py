@@ -34,6 +34,7 @@ class Feature(enum.StrEnum):
     STREAM = "stream"
     SEARCH = "full-text search"
     SUBSTRING_INDEX = "substring index"
+    LIVE_MOVES = "live moves"
     BACKUP = "backup"
     CHECK = "integrity check"
     VACUUM = "vacuum"

@@ -19,6 +19,7 @@ __all__ = [
     "InvalidEntityError",
     "InvalidQueryError",
     "MigrationError",
+    "MovedError",
     "NotFoundError",
     "PermissionDeniedError",
     "StorageError",
@@ -174,6 +175,15 @@ class UnavailableError(StorageError):
     """The engine could not be reached, or did not answer within the deadline."""
 
     retryable_by_default = True
+
+
+class MovedError(UnavailableError):
+    """The collection was moved to another database while this program was running; nothing was stored.
+
+    Everything that was acknowledged before is there. The collection can still be read here; write there.
+    """
+
+    retryable_by_default = False
 
 
 class CommitUnknown(TransactionError, UnavailableError):  # noqa: N818 - it reports no error: nobody knows yet

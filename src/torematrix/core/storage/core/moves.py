@@ -51,6 +51,7 @@ class Stage(enum.StrEnum):
     """What a move is doing."""
 
     COPYING = "copying"
+    CATCHING_UP = "catching up"
     VERIFYING = "verifying"
 
 
@@ -81,6 +82,7 @@ class MoveOptions(msgspec.Struct, frozen=True):
     resumes: bool = False
     verifies: bool = True
     is_dry: bool = False
+    is_live: bool = False
 
 
 class Checkpoint(msgspec.Struct, kw_only=True):
@@ -96,6 +98,9 @@ class Checkpoint(msgspec.Struct, kw_only=True):
         migrated, skipped, failed: how many entities were stored, left out by ``transform_fn``, and refused.
         errors: the first refused ones, each an id and the reason.
         finished: whether everything was gone through.
+        live: names a live move; "" for one whose source stands still.
+        followed: of a live move, up to where what others have written is in the target, for engines that note by time.
+        deferred: of a live move, the ids that were written to and could not be stored yet, by collection.
     """
 
     id: str | None
@@ -109,6 +114,9 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     failed: int = 0
     errors: list[dict[str, str]] = []
     finished: bool = False
+    live: str = ""
+    followed: str = ""
+    deferred: dict[str, list[str]] = {}
     created_at: str | None = None
     updated_at: str | None = None
     revision: Annotated[int, Revision()] = 0
@@ -231,7 +239,11 @@ class MoveReport(Mapping[str, Any]):
         dry_run: whether nothing was written.
         verified: True when both sides were compared and are the same, False when they differ, None when nobody looked.
         differences: how many entities are ``missing``, ``extra`` and ``different``, with ``missing_ids`` and so on.
-        checksum: of all entities of the target, in hexadecimal: the same on every engine for the same entities.
+        checksum: of all entities of the target, in hexadecimal: the same on every engine for the same entities; of a
+            live move None.
+        caught_up: of a live move, how many writes of others were made to the source and followed.
+        cut_over: of a live move, whether the source takes no more writes; not where both sides were found to differ.
+        pause_seconds: of a live move, how long writers had to wait.
         collections: of a move of several collections, the report of each, by its name in the source.
     """
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from ...capability import Capabilities
 from ...core._async.port import AsyncDriver, AsyncSession
 from ...core._sync.port import Driver, Session
+from ...core.following import FollowingStep
 from ...core.options import Explanation, Progress, TransactionOptions
 from ...core.restructuring import Restructuring
 from ...errors import StorageError, UnavailableError
@@ -212,6 +213,10 @@ class BlockingAsyncDriver(AsyncDriver):
     async def restructure(self, asked: Restructuring, session: AsyncSession | None) -> None:
         own: _WaitingSession = session  # type: ignore[assignment]  # begin gives nothing else, and there is one
         await own.worker.finish(self._driver.restructure, asked, own.session)
+
+    async def follow(self, step: FollowingStep, session: AsyncSession | None) -> Any:
+        own: _WaitingSession = session  # type: ignore[assignment]  # begin gives nothing else, and there is one
+        return await own.worker.finish(self._driver.follow, step, own.session)
 
     def native(self, session: AsyncSession | None) -> Any:
         own: _WaitingSession = session  # type: ignore[assignment]  # begin gives nothing else

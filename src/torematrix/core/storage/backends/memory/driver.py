@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from ...capability import Capabilities, Cell, Feature, Support
 from ...core._sync.port import Driver, Session
+from ...core.following import FollowingStep
 from ...core.options import Explanation, Progress, TransactionOptions
 from ...core.restructuring import Conversion, Restructuring
 from ...errors import ConfigurationError, StorageError, UnavailableError
@@ -48,10 +49,12 @@ from ...query.paths import Step
 from ...query.relevance import collect_statistics, matches, scorer
 from ...query.rows import document_of
 from .config import MemoryConfig
+from .following import Following
 from .table import Table, TableView
 
 __all__ = ["MemoryDriver"]
 
+_WRITES: Final = (Insert, Upsert, Replace, Patch, Remove)
 _NATIVE: Final = Cell(Support.NATIVE)
 _NONE: Final = Cell(Support.REFUSED, "a database in memory has no file; export it, or use SQLite")
 
@@ -110,6 +113,7 @@ class MemoryDriver(Driver):
         self.config = config
         self.lock = threading.Lock()
         self._tables: dict[str, Table] = {}
+        self._following = Following()
         self._closed = False
         self._cursor_key = config.cursor_key or secrets.token_bytes(32)
 
@@ -163,11 +167,17 @@ class MemoryDriver(Driver):
         """Take back what was written since."""
         for name, table in self._tables.items():
             table.undo_to(marks.get(name, 0))
+        if not marks:
+            self._following.settle(keeps=False)
 
     def keep(self) -> None:
         """Make what was written permanent."""
-        for table in self._tables.values():
+        for name, table in self._tables.items():
+            if self._following.follows(name):
+                for key in table.written():
+                    self._following.note(name, key)
             table.keep()
+        self._following.settle(keeps=True)
 
     @override
     def ensure(self, collection: Collection) -> None:
@@ -215,9 +225,15 @@ class MemoryDriver(Driver):
         after.check_existing()
 
     @override
+    def follow(self, step: FollowingStep, session: Session | None) -> Any:
+        return self._following.do(step)
+
+    @override
     def run(self, operation: Operation, session: Session | None) -> Any:
         try:
             with self._turn(session):
+                if isinstance(operation, _WRITES):
+                    self._following.check(operation.collection.name)
                 return self._RUN[type(operation)](self, operation)
         except StorageError as error:
             error.backend = error.backend or self.backend

@@ -210,6 +210,10 @@ class Table:
             self.description = self._described.pop()[1]
         self._holders.clear()
 
+    def written(self) -> set[str]:
+        """The ids of what was written and could still be undone."""
+        return {key for key, _ in self._undo}
+
     def keep(self) -> None:
         """Forget how to undo what was written."""
         self._undo.clear()

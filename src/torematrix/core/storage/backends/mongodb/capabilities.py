@@ -18,6 +18,9 @@ _NO_SNAPSHOT: Final = (
     "a standalone MongoDB has no snapshots: what is written while a stream is read, or between the two readings of a "
     "page with its total, may be in it"
 )
+_NO_CHANGES: Final = (
+    "a standalone MongoDB does not say what is written; start mongod as a replica set (one server will do)"
+)
 _FEATURES: Final = {
     **dict.fromkeys(Feature, _NATIVE),
     Feature.NESTED_TRANSACTIONS: Cell(
@@ -46,5 +49,6 @@ def capabilities(version: str, *, transactions: bool) -> Capabilities:
     if not transactions:
         alone = (Feature.TRANSACTIONS, Feature.NESTED_TRANSACTIONS, Feature.SERIALIZABLE, Feature.BULK_WRITES)
         features.update(dict.fromkeys(alone, Cell(Support.REFUSED, ALONE)))
+        features[Feature.LIVE_MOVES] = Cell(Support.REFUSED, _NO_CHANGES)
         features[Feature.STREAM] = Cell(Support.EMULATED, _NO_SNAPSHOT)
     return Capabilities("mongodb", version, features, dict(_OPERATORS))

@@ -29,6 +29,7 @@ __all__ = [
     "TRANSIENT",
     "check_written",
     "duplicate_of",
+    "is_invalid",
     "is_transient",
     "may_have_happened",
     "translate",
@@ -42,6 +43,7 @@ NO_SUCH_TRANSACTION: Final = 251
 NO_SNAPSHOT: Final = frozenset({134, 239, 246})
 """Codes for a snapshot that the server does not have yet, has no more, or that is from before an index was made."""
 
+_INVALID: Final = 121
 _LARGE: Final = "the entity is larger than MongoDB stores"
 _WIDE: Final = (
     "so much in one transaction does not fit into the server's cache: write less at a time, in several calls, or give "
@@ -92,7 +94,7 @@ _BY_CODE: Final[dict[int, tuple[type[StorageError], str, bool]]] = {
     51156: (UnsupportedError, _PATTERN, False),
     14031: (UnavailableError, "the server's disk is full", True),
     133: (UnavailableError, "no server of the shard can be reached; try again", True),
-    121: (ConfigurationError, _OUTDATED, False),
+    _INVALID: (ConfigurationError, _OUTDATED, False),
     20: (UnsupportedError, "a standalone MongoDB has no transactions: start mongod as a replica set", False),
     263: (UnsupportedError, "MongoDB does not allow this in a transaction", False),
 }
@@ -122,6 +124,11 @@ def duplicate_of(error: BaseException) -> tuple[Mapping[str, Any], int] | None:
     if not isinstance(error, driver.OperationFailure) or found.get("code") != DUPLICATE:
         return None
     return found.get("keyPattern", {}), found.get("index", 0)
+
+
+def is_invalid(error: BaseException) -> bool:
+    """Whether the collection's validator refused a document."""
+    return isinstance(error, driver.OperationFailure) and error.code == _INVALID
 
 
 def may_have_happened(error: BaseException) -> bool:

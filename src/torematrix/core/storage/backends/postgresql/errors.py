@@ -9,20 +9,24 @@ from typing import Final
 
 import psycopg
 
+from ...core.following import MOVED
 from ...errors import (
     ConfigurationError,
     ConflictError,
     CorruptionError,
     DuplicateError,
+    MovedError,
     PermissionDeniedError,
     StorageError,
     TransactionError,
     UnavailableError,
 )
 
-__all__ = ["BACKEND", "constraint_of", "is_duplicate", "is_lost", "of_state", "translate"]
+__all__ = ["BACKEND", "FENCED", "constraint_of", "is_duplicate", "is_lost", "of_state", "translate"]
 
 BACKEND: Final = "postgresql"
+FENCED: Final = "TM001"
+"""The SQLSTATE of the library's own triggers, for a collection that takes no more writes."""
 _UNIQUE_VIOLATION: Final = "23505"
 
 _Meaning = tuple[type[StorageError], str, bool | None]
@@ -33,6 +37,7 @@ _BY_STATE: Final[dict[str, _Meaning]] = {
         "another entity has the same id, or the same value of a unique field",
         None,
     ),
+    FENCED: (MovedError, f"the collection {MOVED}", None),
     "40001": (ConflictError, "another transaction changed the same entities; run this one again", None),
     "40P01": (ConflictError, "two transactions waited for each other; run this one again", None),
     "40003": (UnavailableError, "the server does not know whether the statement was completed", False),

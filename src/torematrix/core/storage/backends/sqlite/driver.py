@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from ...capability import Capabilities
 from ...core._sync.port import Driver, Session
+from ...core.following import FollowingStep
 from ...core.options import Explanation, Progress, TransactionOptions
 from ...core.restructuring import Restructuring
 from ...errors import StorageError
@@ -39,7 +40,7 @@ from ...query.operations import (
     Upsert,
     name_of,
 )
-from . import admin, aggregate, ensure, restructure, search
+from . import admin, aggregate, ensure, following, restructure, search
 from .capabilities import capabilities
 from .compile import Parameter
 from .config import SQLiteConfig
@@ -234,6 +235,12 @@ class SQLiteDriver(Driver):
             restructure.restructure(own.connection, asked)
         except (apsw.Error, UnicodeDecodeError) as error:
             raise self.failed(error, "restructure", asked.collection) from error
+
+    @override
+    def follow(self, step: FollowingStep, session: Session | None) -> Any:
+        own: SQLiteSession = session  # type: ignore[assignment]  # begin gives nothing else, and there is one
+        with self._translating("move"):
+            return following.follow(own.connection, step)
 
     @override
     def native(self, session: Session | None) -> apsw.Connection:

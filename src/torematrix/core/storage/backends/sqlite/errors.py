@@ -6,15 +6,20 @@ from typing import Final
 
 import apsw
 
+from ...core.following import MOVED
 from ...errors import (
     CorruptionError,
     DuplicateError,
+    MovedError,
     PermissionDeniedError,
     StorageError,
     UnavailableError,
 )
 
-__all__ = ["is_duplicate", "translate"]
+__all__ = ["FENCED", "is_duplicate", "translate"]
+
+FENCED: Final = f"torematrix: this collection {MOVED}"
+"""What the library's own triggers say."""
 
 _UNIQUE: Final = (
     apsw.SQLITE_CONSTRAINT_UNIQUE,
@@ -72,6 +77,8 @@ def translate(error: BaseException) -> StorageError | None:
         return DuplicateError(
             "another entity has the same id, or the same value of a unique field", backend="sqlite"
         )
+    if isinstance(error, apsw.ConstraintError) and str(error).endswith(FENCED):
+        return MovedError(f"the collection {MOVED}", backend="sqlite")
     code = getattr(error, "result", None)
     if isinstance(error, (apsw.ThreadingViolationError, apsw.ConnectionClosedError)):
         return StorageError("the storage is closed, or in use by another thread", backend="sqlite")

@@ -1,4 +1,4 @@
-"""``move``: collections from one database to another."""
+"""``move`` and ``release``: collections from one database to another."""
 
 from __future__ import annotations
 
@@ -59,6 +59,13 @@ def move(
             help="Stop at the first entity that the target refuses, rather than leave it out and go on.",
         ),
     ] = False,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="Applications go on writing to SOURCE; once TARGET has caught up, SOURCE takes no more writes.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Move collections to another database, whatever the engines, and compare both sides.
@@ -66,11 +73,13 @@ def move(
     Ids, timestamps, revisions and values come over exactly; the source is not changed. The collections of the target
     are new or empty. A move that was interrupted at any point goes on with --resume.
     """
-    if verify_only and (dry_run or no_verify or resume):
-        raise CommandError("--verify-only goes without --dry-run, --no-verify and --resume", ExitCode.USAGE)
+    if verify_only and (dry_run or no_verify or resume or live):
+        raise CommandError(
+            "--verify-only goes without --dry-run, --no-verify, --resume and --live", ExitCode.USAGE
+        )
     with (
         MoveWatcher(quiet=as_json) as watcher,
-        opened(source, option="SOURCE") as origin,
+        opened(source, write=live and not dry_run, option="SOURCE") as origin,
         _target(target, writes=not (dry_run or verify_only)) as destination,
     ):
         migrator = BackendMigrator(
@@ -80,6 +89,7 @@ def move(
             verify=not no_verify,
             dry_run=dry_run,
             watcher=watcher.advanced,
+            live=live,
         )
         try:
             act = migrator.verify if verify_only else migrator.move
@@ -94,7 +104,7 @@ def move(
     if as_json:
         print_json(_plain(report))
     else:
-        _show(report, verify_only=verify_only)
+        _show(report, verify_only=verify_only, live=live)
     code = _code(report)
     if code is not ExitCode.DONE:
         raise typer.Exit(code)
@@ -123,7 +133,7 @@ def _plain(report: MoveReport) -> dict[str, Any]:
     return {**report, "collections": collections, "peak_memory": peak_memory()}
 
 
-def _show(report: MoveReport, *, verify_only: bool) -> None:
+def _show(report: MoveReport, *, verify_only: bool, live: bool) -> None:
     out = console()
     columns = ["collection", "entities", "moved", "failed", "time", "rate", "same", "checksum"]
     rows: list[list[str]] = []
@@ -144,6 +154,13 @@ def _show(report: MoveReport, *, verify_only: bool) -> None:
     out.print(table(columns, rows, right=columns[1:6], whole=["collection", "same"]))
     if report["dry_run"]:
         out.print("nothing was written: this was a dry run")
+    if report["cut_over"]:
+        out.print(
+            f"{report['caught_up']:,} writes of others were followed; they waited {report['pause_seconds']:.2f} s, and "
+            "now find that the source takes no more writes"
+        )
+    elif live and not report["dry_run"]:
+        out.print("both sides differ: the source goes on taking writes, and --resume tries again")
     for name, one in report["collections"].items():
         for kind in ("missing", "extra", "different"):
             count = one["differences"][kind]
@@ -158,6 +175,24 @@ def _show(report: MoveReport, *, verify_only: bool) -> None:
             out.print(f"{name}: {one['failed'] - _NAMED:,} more were refused; --json names up to 1,000")
 
 
+def release(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="The database, as --storage of other commands.")
+    ],
+) -> None:
+    """Have a database that was moved with --live take writes again; what was written elsewhere since is not there.
+
+    A live move that was interrupted cannot be resumed after this: it begins anew, into an empty target.
+    """
+    with opened(source, write=True, option="SOURCE") as origin:
+        try:
+            BackendMigrator().release(origin)
+        except StorageError as error:
+            raise command_error(error) from error
+    console().print("it takes writes, and notes them for nobody")
+
+
 def register(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add the commands."""
     app.command("move")(move)
+    app.command("release")(release)

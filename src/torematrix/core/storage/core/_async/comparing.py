@@ -10,7 +10,16 @@ from ...model.crossing import canonical_bytes, checksum
 from ..moves import Differences
 from .moving import AsyncPages, AsyncRetrying, Route
 
-__all__ = ["AsyncComparison"]
+__all__ = ["AsyncComparison", "expected_of"]
+
+
+def expected_of(route: Route, as_bytes: Callable[[Row], bytes], row: Row) -> bytes | None:
+    """What the target has to hold for a row; None where it is left out. Of what cannot come over, nothing."""
+    try:
+        converted = route.convert(row)
+    except Exception:  # noqa: BLE001 - it was refused when it was copied, and is missing now
+        return b""
+    return None if converted is None else as_bytes(converted)
 
 
 class AsyncComparison:
@@ -21,12 +30,25 @@ class AsyncComparison:
 
     Attributes:
         differences: what was found.
+
+    Args:
+        route: from where to where.
+        retrying: how to try again.
+        most: how many rows a page has at most.
+        tell: told how many entities of the source have been gone through.
+        found: told the id of everything that differs.
     """
 
     def __init__(
-        self, route: Route, retrying: AsyncRetrying, most: int, tell: Callable[[int], object]
+        self,
+        route: Route,
+        retrying: AsyncRetrying,
+        most: int,
+        tell: Callable[[int], object],
+        found: Callable[[str], object] | None = None,
     ) -> None:
         self.differences = Differences()
+        self._found = found
         self._route = route
         self._source = AsyncPages(route.source, route.origin, retrying, most)
         self._target = AsyncPages(route.target, route.destination, retrying, most)
@@ -46,18 +68,12 @@ class AsyncComparison:
         while more:
             rows, more = await self._source.read()
             until = str(rows[-1][0]) if more else None  # behind the last entity the target has to end too
-            await self._compare([(str(row[0]), self._expected(row)) for row in rows], until)
+            await self._compare(
+                [(str(row[0]), expected_of(self._route, self._bytes, row)) for row in rows], until
+            )
             done += len(rows)
             self._tell(done)
         return self.differences
-
-    def _expected(self, row: Row) -> bytes | None:
-        """What the target has to hold for a row; None where it is left out. Of what cannot come over, nothing."""
-        try:
-            converted = self._route.convert(row)
-        except Exception:  # noqa: BLE001 - it was refused when it was copied, and is missing now
-            return b""
-        return None if converted is None else self._bytes(converted)
 
     async def _compare(self, expected: list[tuple[str, bytes | None]], until: str | None) -> None:
         wanted = {entity_id: held for entity_id, held in expected if held is not None}
@@ -76,11 +92,16 @@ class AsyncComparison:
             for entity_id, held in stored:
                 known = wanted.pop(entity_id, None)
                 if known is None:
-                    self.differences.add("extra", entity_id)
+                    self._differs("extra", entity_id)
                 elif known != held:
-                    self.differences.add("different", entity_id)
+                    self._differs("different", entity_id)
         else:
             for entity_id in wanted:
-                self.differences.add("missing", entity_id)
+                self._differs("missing", entity_id)
         if until is not None:
             self._target.position = until
+
+    def _differs(self, kind: str, entity_id: str) -> None:
+        self.differences.add(kind, entity_id)
+        if self._found is not None:
+            self._found(entity_id)

@@ -23,6 +23,7 @@ from ...model.names import check_collection, is_own
 from ...model.schema import Schema
 from ...query.operations import Collection, Insert, Operation, Patch, Remove, Replace, Scan, Upsert
 from ...query.stored_size import stored_size_check
+from ..following import Changes, FollowingStep
 from ..observing import Observers
 from ..options import Explanation, Isolation, TransactionOptions
 from ..upgrading import UpgradingCodec
@@ -179,6 +180,22 @@ class Engine:
             return self._run(operation)
         # Where there is neither a layer nor a transaction, a read or write costs no more than this.
         return self.driver.run(operation, None)
+
+    def follow(self, step: FollowingStep) -> Any:
+        """Do a step of following what others write, in the current transaction where it belongs into one."""
+        self.require(Feature.LIVE_MOVES, "move")
+        if not self.driver.fences_at_once:
+            return self.driver.follow(step, None)
+        transaction = self.transaction_now()
+        if transaction is None:
+            options = TransactionOptions(read_only=isinstance(step, Changes), restructures=True)
+            with self.transaction(options, unprepared=True):
+                return self.follow(step)
+        try:
+            return self.driver.follow(step, transaction.root().session)
+        except BaseException as error:
+            transaction.doom(error)
+            raise
 
     def _perform(self, operation: Operation) -> Any:
         transaction = self.transaction_now()

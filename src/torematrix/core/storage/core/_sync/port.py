@@ -16,6 +16,7 @@ from ...capability import Capabilities, Feature
 from ...errors import InvalidQueryError, StorageError, UnsupportedError
 from ...model.codec import Row
 from ...query.operations import Collection, Operation, Scan
+from ..following import FollowingStep
 from ..options import Explanation, Progress, TransactionOptions
 from ..restructuring import Restructuring
 
@@ -58,12 +59,14 @@ class Driver(Protocol):
         json_documents: whether rows carry their document part as JSON text (else as a dict).
         keeps_order: whether the keys in documents come back sorted, as they were given.
         restructures_at_once: whether ``restructure`` is part of a transaction, and so happens or does not.
+        fences_at_once: whether ``follow`` is, so that writers wait at a fence until that transaction ends.
     """
 
     backend: str
     json_documents: bool
     keeps_order: bool = True
     restructures_at_once: bool = True
+    fences_at_once: bool = True
 
     @property
     def capabilities(self) -> Capabilities:
@@ -100,6 +103,14 @@ class Driver(Protocol):
         raise UnsupportedError(
             f"{self.backend} has no migrations", backend=self.backend, operation="restructure"
         )
+
+    def follow(self, step: FollowingStep, session: Session | None) -> Any:
+        """Do one step of following what others write, as its class says; there is a session where ``fences_at_once``.
+
+        Raises:
+            UnavailableError: somebody has been writing for too long.
+        """
+        raise self.unsupported(Feature.LIVE_MOVES, "move")
 
     def run(self, operation: Operation, session: Session | None) -> Any:
         """The operation's result, as its class documents it; all of it happens or none."""

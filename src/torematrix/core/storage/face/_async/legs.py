@@ -31,6 +31,7 @@ __all__ = [
     "count_of",
     "leg_of_repositories",
     "leg_of_storages",
+    "origin_of",
 ]
 
 Transform: TypeAlias = Callable[[Any], Any]
@@ -266,14 +267,23 @@ async def origin_of(engine: AsyncEngine) -> str:
     return f"{engine.driver.backend}:{hashlib.sha256(b'torematrix move:' + key).hexdigest()[:32]}"
 
 
-async def begun(leg: AsyncLeg, ledger: AsyncLedger, *, resumes: bool, runner: str, now: str) -> Checkpoint:
-    """The checkpoint to go on from, stored as this runner's.
+async def begun(
+    leg: AsyncLeg,
+    ledger: AsyncLedger,
+    *,
+    resumes: bool,
+    runner: str,
+    now: str,
+    live: str = "",
+    followed: str = "",
+) -> Checkpoint:
+    """The checkpoint to go on from, stored as this runner's; ``live`` and ``followed`` are what a new one says.
 
     Raises:
         ConfigurationError: the target is not empty and nothing of this move is in it, another move is unfinished there,
             or both sides turn out to be the same collection.
     """
-    known = await checked(leg, ledger, resumes=resumes)
+    known = await checked(leg, ledger, resumes=resumes, live=bool(live))
     if known is not None:
         stored = await ledger.take(known, runner, now)
     else:
@@ -284,6 +294,8 @@ async def begun(leg: AsyncLeg, ledger: AsyncLedger, *, resumes: bool, runner: st
             backend=backend,
             collection=leg.name,
             runner=runner,
+            live=live,
+            followed=followed,
         )
         stored = await ledger.begin(await ledger.read(leg.target_name), checkpoint, now)
     # The one sure sign: what was written there is found here.
@@ -304,7 +316,9 @@ async def _runner_in(engine: AsyncEngine, name: str) -> str | None:
     return None if row is None else str(collection.codec.decode(row)["runner"])
 
 
-async def checked(leg: AsyncLeg, ledger: AsyncLedger, *, resumes: bool) -> Checkpoint | None:
+async def checked(
+    leg: AsyncLeg, ledger: AsyncLedger, *, resumes: bool, live: bool = False
+) -> Checkpoint | None:
     """The checkpoint to resume; None for a move from the beginning. It raises as ``begun`` does, and writes nothing."""
     where: Where = {"backend": leg.target.driver.backend, "collection": leg.target_name}
     stored = 0
@@ -332,6 +346,12 @@ async def checked(leg: AsyncLeg, ledger: AsyncLedger, *, resumes: bool) -> Check
             **where,
         )
     if resumes:
+        if bool(known.live) != live:
+            kind, how = ("live", "with --live") if known.live else ("plain", "without --live")
+            raise ConfigurationError(
+                f"the target's collection {leg.target_name!r} holds a part of a {kind} move: resume it {how}",
+                **where,
+            )
         return known
     if not stored and not known.migrated:
         return None

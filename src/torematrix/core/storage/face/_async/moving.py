@@ -11,6 +11,7 @@ import msgspec
 
 from ...core._async.comparing import AsyncComparison
 from ...core._async.moving import AsyncCopy, AsyncLedger
+from ...core.following import Release
 from ...core.moves import Checkpoint, Differences, MoveOptions, MoveProgress, MoveReport, Stage, Told
 from ...errors import ConfigurationError, InvalidQueryError, StorageError
 from ..ids import now_text
@@ -18,6 +19,7 @@ from ..migrations import MigrationHistory
 from ..retries import retrying
 from .contract import AsyncRepository
 from .legs import AsyncLeg, begun, check_target, checked, count_of, leg_of_repositories, leg_of_storages
+from .live import AsyncLiveMove, check_source
 from .migration_work import keep_notes, notes_of
 from .repository import AsyncStorageRepository
 from .storage import AsyncStorage
@@ -50,6 +52,8 @@ class AsyncBackendMigrator:
         verify: compare both sides at the end.
         dry_run: look at everything and write nothing.
         watcher: told how far it has come, through copying and verifying.
+        live: applications go on writing to the source meanwhile. What they write is followed; once both sides are the
+            same, the source takes no more writes: who writes there meets MovedError.
     """
 
     def __init__(
@@ -61,12 +65,15 @@ class AsyncBackendMigrator:
         verify: bool = True,
         dry_run: bool = False,
         watcher: Told | None = None,
+        live: bool = False,
     ) -> None:
         if type(batch_size) is not int or not 1 <= batch_size <= _LARGEST_BATCH:
             raise InvalidQueryError(f"batch_size is an int from 1 to {_LARGEST_BATCH:,}")
         if on_error not in ("collect", "stop"):
             raise InvalidQueryError('on_error is "collect" or "stop"')
-        self._options = MoveOptions(batch_size, on_error == "stop", resume, verify, dry_run)
+        self._options = MoveOptions(
+            batch_size, on_error == "stop", resume, verify, dry_run, live and not dry_run
+        )
         self._watcher = watcher
 
     async def migrate_data(
@@ -136,23 +143,40 @@ class AsyncBackendMigrator:
         legs = await _legs(source, target, collections)
         return _summed(legs, await self._verify(legs))
 
+    async def release(self, source: AsyncStorage) -> None:
+        """Have a storage that was moved live, or from which such a move was interrupted, take writes as before.
+
+        What was written to the target since is not there. A live move cannot be resumed after this.
+        """
+        await source.engine.open()
+        await source.engine.follow(Release())
+
     # ------------------------------------------------------------------------------------------------------ the work
 
     async def _move(
         self, legs: Sequence[AsyncLeg], callback: Callable[[int, int], object] | None
     ) -> list[MoveReport]:
+        options = self._options
         ledgers = [AsyncLedger(leg.target) for leg in legs]
+        known: dict[str, Checkpoint | None] = {}
         for leg, ledger in zip(legs, ledgers, strict=True):
-            await checked(leg, ledger, resumes=self._options.resumes)
+            if options.is_live:
+                await check_source(leg)
+            known[leg.name] = await checked(leg, ledger, resumes=options.resumes, live=options.is_live)
         notes = [await _migrations_of(leg) for leg in legs]
         totals = [await count_of(leg.source, leg.origin) for leg in legs]
-        work = _Work(self._options, self._watcher, callback, totals)
+        work = _Work(options, self._watcher, callback, totals)
+        if options.is_live and legs:
+            work.live = AsyncLiveMove(legs, ledgers[0], options, _retrying, work.caught_up)
+            await work.live.begin(known)
         copied: list[MoveReport] = []
         for at, (leg, ledger) in enumerate(zip(legs, ledgers, strict=True)):
             copied.append(await work.copy(at, leg, ledger))
-            if not self._options.is_dry:
+            if not options.is_dry:
                 await keep_notes(leg.target, leg.target_name, notes[at])
-        if self._options.verifies and not self._options.is_dry:
+        if work.live is not None:
+            return await work.live.finish(copied, work.verifying)
+        if options.verifies and not options.is_dry:
             copied = [await work.compare(at, leg, copied[at]) for at, leg in enumerate(legs)]
         return copied
 
@@ -180,6 +204,16 @@ class _Work:
         self._callback = callback
         self._totals = totals
         self._runner = secrets.token_hex(8)
+        self.live: AsyncLiveMove | None = None
+
+    def verifying(self, at: int, name: str) -> Callable[[int], None]:
+        """What is told how far the comparison of a collection has come."""
+        return self._teller(at, name, Stage.VERIFYING)
+
+    def caught_up(self, done: int) -> None:
+        """Tell how many writes of others were followed."""
+        if self._watcher is not None:
+            self._watcher(MoveProgress("", Stage.CATCHING_UP, done, done))
 
     def _teller(self, at: int, name: str, stage: Stage) -> Callable[[int], None]:
         before, total = sum(self._totals[:at]), sum(self._totals)
@@ -200,8 +234,15 @@ class _Work:
             checkpoint = Checkpoint(id=leg.target_name, origin="", backend="", collection=leg.name, runner="")
             route = await leg.dry()
         else:
+            token, position = ("", "") if self.live is None else (self.live.token, self.live.position)
             checkpoint = await begun(
-                leg, ledger, resumes=options.resumes, runner=self._runner, now=now_text()
+                leg,
+                ledger,
+                resumes=options.resumes,
+                runner=self._runner,
+                now=now_text(),
+                live=token,
+                followed=position,
             )
             route = await leg.route()
         resumed = checkpoint.done
@@ -217,6 +258,8 @@ class _Work:
                 f"{copy.checkpoint.migrated:,} are in the target: the move can be resumed"
             )
             raise
+        if self.live is not None:
+            self.live.copied(leg, checkpoint)
         return MoveReport(self.values(at, leg, checkpoint, perf_counter() - started, resumed))
 
     def values(
@@ -241,13 +284,16 @@ class _Work:
             "verified": None,
             "differences": msgspec.structs.asdict(Differences()),
             "checksum": None,
+            "caught_up": 0,
+            "cut_over": False,
+            "pause_seconds": None,
         }
 
     async def compare(self, at: int, leg: AsyncLeg, report: MoveReport) -> MoveReport:
         """The report on a collection, both sides being compared."""
         there = (await leg.target.collections()).get(leg.target_name)
         route = await msgspec.structs.replace(leg, there=there).as_it_is()
-        tell = self._teller(at, leg.name, Stage.VERIFYING)
+        tell = self.verifying(at, leg.name)
         started = perf_counter()
         comparison = AsyncComparison(route, _retrying, self._options.batch_size, tell)
         differences = await comparison.run()
@@ -323,6 +369,11 @@ def _summed(legs: Sequence[AsyncLeg], reports: Sequence[MoveReport]) -> MoveRepo
             "verified": None if None in verified else all(verified),
             "differences": {kind: sum(report["differences"][kind] for report in reports) for kind in kinds},
             "checksum": None,
+            "caught_up": max((report["caught_up"] for report in reports), default=0),
+            "cut_over": bool(reports) and all(report["cut_over"] for report in reports),
+            "pause_seconds": max((report["pause_seconds"] or 0.0 for report in reports), default=None)
+            if any(report["cut_over"] for report in reports)
+            else None,
             "collections": by_name,
         }
     )

@@ -32,6 +32,7 @@ __all__ = [
     "count_of",
     "leg_of_repositories",
     "leg_of_storages",
+    "origin_of",
 ]
 
 Transform: TypeAlias = Callable[[Any], Any]
@@ -263,14 +264,23 @@ def origin_of(engine: Engine) -> str:
     return f"{engine.driver.backend}:{hashlib.sha256(b'torematrix move:' + key).hexdigest()[:32]}"
 
 
-def begun(leg: Leg, ledger: Ledger, *, resumes: bool, runner: str, now: str) -> Checkpoint:
-    """The checkpoint to go on from, stored as this runner's.
+def begun(
+    leg: Leg,
+    ledger: Ledger,
+    *,
+    resumes: bool,
+    runner: str,
+    now: str,
+    live: str = "",
+    followed: str = "",
+) -> Checkpoint:
+    """The checkpoint to go on from, stored as this runner's; ``live`` and ``followed`` are what a new one says.
 
     Raises:
         ConfigurationError: the target is not empty and nothing of this move is in it, another move is unfinished there,
             or both sides turn out to be the same collection.
     """
-    known = checked(leg, ledger, resumes=resumes)
+    known = checked(leg, ledger, resumes=resumes, live=bool(live))
     if known is not None:
         stored = ledger.take(known, runner, now)
     else:
@@ -281,6 +291,8 @@ def begun(leg: Leg, ledger: Ledger, *, resumes: bool, runner: str, now: str) -> 
             backend=backend,
             collection=leg.name,
             runner=runner,
+            live=live,
+            followed=followed,
         )
         stored = ledger.begin(ledger.read(leg.target_name), checkpoint, now)
     # The one sure sign: what was written there is found here.
@@ -301,7 +313,7 @@ def _runner_in(engine: Engine, name: str) -> str | None:
     return None if row is None else str(collection.codec.decode(row)["runner"])
 
 
-def checked(leg: Leg, ledger: Ledger, *, resumes: bool) -> Checkpoint | None:
+def checked(leg: Leg, ledger: Ledger, *, resumes: bool, live: bool = False) -> Checkpoint | None:
     """The checkpoint to resume; None for a move from the beginning. It raises as ``begun`` does, and writes nothing."""
     where: Where = {"backend": leg.target.driver.backend, "collection": leg.target_name}
     stored = 0
@@ -329,6 +341,12 @@ def checked(leg: Leg, ledger: Ledger, *, resumes: bool) -> Checkpoint | None:
             **where,
         )
     if resumes:
+        if bool(known.live) != live:
+            kind, how = ("live", "with --live") if known.live else ("plain", "without --live")
+            raise ConfigurationError(
+                f"the target's collection {leg.target_name!r} holds a part of a {kind} move: resume it {how}",
+                **where,
+            )
         return known
     if not stored and not known.migrated:
         return None

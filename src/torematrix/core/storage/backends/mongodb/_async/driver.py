@@ -17,9 +17,10 @@ from typing_extensions import override
 
 from ....capability import Capabilities, Feature
 from ....core._async.port import AsyncDriver, AsyncSession
+from ....core.following import FollowingStep
 from ....core.options import Explanation, Progress, TransactionOptions
 from ....core.restructuring import Restructuring
-from ....errors import CommitUnknown, StorageError, UnavailableError
+from ....errors import StorageError, UnavailableError
 from ....model.codec import Row
 from ....query.operations import (
     Aggregate,
@@ -39,30 +40,30 @@ from ....query.operations import (
     Scan,
     Search,
     Upsert,
-    name_of,
 )
-from .. import aggregate, explaining
+from .. import aggregate
 from ..capabilities import capabilities
 from ..compile import Compiler
 from ..config import MongoDBConfig
-from ..errors import may_have_happened, translate
+from ..errors import translate
 from ..names import ID
 from ..outcomes import read_token
 from ..plan import CollectionPlan
 from ..statements import count_command, count_pipeline, find_command, page_command, scan_command
 from ..words import NOTHING
-from . import admin, ensure, restructure, search, texts
+from . import admin, ensure, following, restructure, search, texts
+from .explain import explain
+from .failures import failure
+from .leases import AsyncLeases, FencingError
 from .moment import AsyncMoment
 from .server import AsyncFinish, AsyncServer
 from .session import AsyncMongoSession
-from .totals import TOTALS, AsyncSums
+from .totals import AsyncSums
 from .writes import AsyncWriter
 
 __all__ = ["AsyncMongoDriver"]
 
 _drivers: Final[weakref.WeakSet[AsyncMongoDriver]] = weakref.WeakSet()
-
-_WRITES = frozenset({Insert, Upsert, Replace, Patch, Remove})
 
 R = TypeVar("R")
 
@@ -82,6 +83,7 @@ class AsyncMongoDriver(AsyncDriver):
     backend = "mongodb"
     json_documents = False
     restructures_at_once = False
+    fences_at_once = False
 
     def __init__(
         self, config: MongoDBConfig, finish: AsyncFinish, pause: Callable[[float], Awaitable[object]]
@@ -92,6 +94,7 @@ class AsyncMongoDriver(AsyncDriver):
         self._server: AsyncServer | None = None
         self._writer: AsyncWriter | None = None
         self._sums: AsyncSums | None = None
+        self._leases: AsyncLeases | None = None
         self._capabilities = capabilities("", transactions=True)
         self._cursor_key = b""
         self._plans: dict[str, list[CollectionPlan]] = {}
@@ -107,7 +110,7 @@ class AsyncMongoDriver(AsyncDriver):
         """
         if self._server is not None:
             self._parents = self._server
-            self._server = self._writer = self._sums = None
+            self._server = self._writer = self._sums = self._leases = None
 
     @property
     @override
@@ -135,10 +138,17 @@ class AsyncMongoDriver(AsyncDriver):
         return self._sums
 
     @property
+    def leases(self) -> AsyncLeases:
+        """What is known of live moves."""
+        if self._leases is None:
+            self._leases = AsyncLeases(self.server, self._pause)
+        return self._leases
+
+    @property
     def writer(self) -> AsyncWriter:
         """What writes."""
         if self._writer is None:
-            self._writer = AsyncWriter(self.server, self._finish, self._pause, self.sums)
+            self._writer = AsyncWriter(self.server, self._finish, self._pause, self.sums, self.leases)
         return self._writer
 
     @override
@@ -162,7 +172,8 @@ class AsyncMongoDriver(AsyncDriver):
     @override
     async def close(self) -> None:
         self._closed = True
-        server, self._server, self._writer, self._sums = self._server, None, None, None
+        server = self._server
+        self._server = self._writer = self._sums = self._leases = None
         if server is not None:
             await server.close()
 
@@ -194,28 +205,33 @@ class AsyncMongoDriver(AsyncDriver):
         self._plans.pop(asked.collection, None)
 
     @override
+    async def follow(self, step: FollowingStep, session: AsyncSession | None) -> Any:
+        with self._translating("move"):
+            return await following.follow(self.server, step, self._pause)
+
+    @override
     async def run(self, operation: Operation, session: AsyncSession | None) -> Any:
         own: AsyncMongoSession | None = session  # type: ignore[assignment]  # begin gives nothing else
-        try:
-            if own is None:
-                return await self._RUN[type(operation)](self, operation, None)
-            return await self._finish(
-                partial(self._RUN[type(operation)], self, operation, own), own.interrupt
-            )
-        except (PyMongoError, BSONError) as error:
-            if own is not None:
-                own.broken = error
-            elif type(operation) in _WRITES and may_have_happened(error):
-                raise CommitUnknown.of_write(
-                    backend=self.backend,
-                    operation=name_of(operation),
-                    collection=operation.collection.name,
-                ) from error
-            raise self.server.failed(error, name_of(operation), operation.collection.name) from error
-        except StorageError as error:
-            error.backend = error.backend or self.backend
-            error.collection = error.collection or operation.collection.name
-            raise
+        while True:
+            try:
+                if own is None:
+                    return await self._RUN[type(operation)](self, operation, None)
+                return await self._finish(
+                    partial(self._RUN[type(operation)], self, operation, own), own.interrupt
+                )
+            except (PyMongoError, BSONError) as error:
+                if own is not None:
+                    own.broken = error
+                told = await failure(self.server, self.leases, error, operation, alone=own is None)
+                if told is not None:
+                    raise told from error
+            except FencingError:
+                if own is not None:
+                    raise
+            except StorageError as error:
+                error.backend = error.backend or self.backend
+                error.collection = error.collection or operation.collection.name
+                raise
 
     @override
     async def begin(self, options: TransactionOptions) -> AsyncMongoSession:
@@ -267,34 +283,10 @@ class AsyncMongoDriver(AsyncDriver):
 
     @override
     async def explain(self, operation: Operation | Scan, session: AsyncSession | None = None) -> Explanation:
-        plan: CollectionPlan = operation.collection.plan
-        own: AsyncMongoSession | None = session  # type: ignore[assignment]  # begin gives nothing else
-        compiler = self._compiler(plan)
-        if isinstance(operation, Search):
-            commands = search.statements(self.server, operation, compiler.filter)
-        else:
-            commands = explaining.statements(operation, plan, compiler)
-        stages: list[dict[str, Any]] = []
         try:
-            for command in commands:
-                if "insert" not in command and command.get("find") != TOTALS:
-                    stages += explaining.plan_of(await self._explained(command, own))
+            return await explain(self.server, operation, self._compiler(operation.collection.plan))
         except (PyMongoError, BSONError) as error:
             raise self.server.failed(error, "explain", operation.collection.name) from error
-        return Explanation(
-            backend=self.backend,
-            operation=name_of(operation),
-            statements=tuple(map(explaining.shown, commands)),
-            plan=tuple(explaining.lines(stages)),
-            uses_index=explaining.finds_by_index(stages, operation),
-            emulated=tuple(dict.fromkeys(compiler.emulated)),
-        )
-
-    async def _explained(self, command: dict[str, Any], session: AsyncMongoSession | None) -> dict[str, Any]:
-        # MongoDB does not explain within a transaction; the plan is the same outside.
-        if "aggregate" in command:
-            command = {**command, "cursor": {}}
-        return await self.server.command({"explain": command, "verbosity": "queryPlanner"})
 
     @override
     async def cursor_key(self) -> bytes:

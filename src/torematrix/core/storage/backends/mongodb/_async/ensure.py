@@ -23,10 +23,23 @@ from ..options import journal
 from ..plan import CollectionPlan, IndexDefinition
 from .server import AsyncServer
 
-__all__ = ["FORMAT", "ensure", "held", "index_existing", "prepare", "put", "put_schema", "stored_schemas"]
+__all__ = [
+    "FORMAT",
+    "ensure",
+    "forget",
+    "held",
+    "index_existing",
+    "prepare",
+    "put",
+    "put_schema",
+    "stored_schemas",
+]
 
 FORMAT: Final = 1
 """The version of the layout in which this library stores; a database of a newer one is refused."""
+
+NOTHING: Final = {ID: {"$exists": False}}
+"""The validator that no document passes: every one has an id."""
 
 _EXISTS: Final = 48
 _COLLECTION: Final = "collection:"
@@ -88,6 +101,22 @@ async def _exchange(server: AsyncServer, key: str, old: Any, new: Any) -> bool:
                 raise
             return False
     return bool(done.matched_count) or done.upserted_id is not None
+
+
+async def admit(
+    server: AsyncServer, collection: str, validator: Mapping[str, Any], patience: float | None = None
+) -> None:
+    """Have a collection take only documents that pass the validator, once all who are writing have ended."""
+    command: dict[str, Any] = {
+        "collMod": collection,
+        "validator": validator,
+        "validationLevel": "strict",
+        "validationAction": "error",
+        "writeConcern": {"w": "majority"},
+    }
+    if patience is not None:
+        command["maxTimeMS"] = max(1, round(patience * 1000))
+    await server.command(command)
 
 
 async def put_schema(server: AsyncServer, name: str, description: Mapping[str, Any]) -> None:
@@ -155,7 +184,7 @@ async def _ensure(server: AsyncServer, collection: Collection) -> CollectionPlan
             await index_existing(server, plan, index, definitions)
     if not await _exchange(server, _COLLECTION + name, stored.get(name), evolution.description):
         return None  # somebody else has added something too
-    await _forget(server, list(_marks(name, evolution)))
+    await forget(server, list(_marks(name, evolution)))
     return plan
 
 
@@ -235,7 +264,8 @@ async def _extend(
     return True
 
 
-async def _forget(server: AsyncServer, keys: list[str]) -> None:
+async def forget(server: AsyncServer, keys: list[str]) -> None:
+    """Have the library's own collection hold nothing under these keys."""
     if keys:
         deletes = [{"q": {ID: {"$in": keys}}, "limit": 0}]
         await server.slow({"delete": META, "deletes": deletes, "writeConcern": journal(server.config)})

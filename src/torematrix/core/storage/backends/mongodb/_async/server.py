@@ -138,7 +138,7 @@ class AsyncServer:
     async def command(self, command: Reply, session: Any = None, reading: Reading = READING) -> Reply:
         """The reply to a command."""
         # The limit stands in the command: within PyMongo's own ``timeout`` its pool would not keep to pool_timeout.
-        limited = {**command, "maxTimeMS": self._limit}
+        limited = command if "maxTimeMS" in command else {**command, "maxTimeMS": self._limit}
         asked = AsyncCancelling.asked()
         raw = await self.database.command(limited, codec_options=RAW, session=session)
         AsyncCancelling.heed(asked)

@@ -13,13 +13,16 @@ from typing import Any, Final
 from pymongo import UpdateOne, timeout
 from pymongo.errors import OperationFailure, PyMongoError
 
-from ....errors import UnavailableError
+from ....core.following import MOVED
+from ....errors import MovedError, UnavailableError
 from ..errors import NO_SNAPSHOT, duplicate_of, is_transient
 from ..names import GENERATION, ID, META, TRIGRAMS, WORDS
 from ..options import transaction_concern, write_concern
 from ..plan import CollectionPlan
 from ..texts import TextIndexes
 from ..words import Totals
+from .ensure import admit
+from .following import CLOSING, MOVED_AWAY, phase_of
 from .server import AsyncServer
 from .totals import TOTALS, gate_of, new_gate, parts_of, stored_part
 
@@ -41,7 +44,11 @@ async def ensure(
     wanted = {} if texts is None else {"generation": texts.generation, "sums": _keeps_sums(server, texts)}
     if stored == wanted:
         return
-    await _declare(server, plan)
+    if await phase_of(server, plan.collection) in (CLOSING, MOVED_AWAY):
+        raise MovedError(
+            f"{plan.collection!r} {MOVED}", backend="mongodb", operation="ensure", collection=plan.collection
+        )
+    await admit(server, plan.collection, {} if texts is None else {GENERATION: {"$eq": texts.generation}})
     await _drop_indexes(server, plan, keep=[] if texts is None else [*_definitions(server, texts)])
     if texts is None:
         await _forget(server, plan.collection)
@@ -72,20 +79,6 @@ def _definitions(server: AsyncServer, texts: TextIndexes) -> dict[str, dict[str,
     if texts.search is not None and not server.transactions:
         definitions[f"{WORDS}.d"] = {"name": f"{WORDS}.d", "key": {f"{WORDS}.d": 1}}
     return definitions
-
-
-async def _declare(server: AsyncServer, plan: CollectionPlan) -> None:
-    """Have the collection take documents of the present declaration alone."""
-    validator = {} if plan.texts is None else {GENERATION: {"$eq": plan.texts.generation}}
-    await server.command(
-        {
-            "collMod": plan.collection,
-            "validator": validator,
-            "validationLevel": "strict",
-            "validationAction": "error",
-            "writeConcern": {"w": "majority"},
-        }
-    )
 
 
 async def _drop_indexes(server: AsyncServer, plan: CollectionPlan, keep: list[str]) -> None:

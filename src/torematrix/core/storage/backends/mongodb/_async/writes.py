@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 from pymongo.errors import DocumentTooLarge, PyMongoError
 
 from ....capability import Feature
-from ....errors import CommitUnknown, NotFoundError, StorageError, UnsupportedError
+from ....errors import CommitUnknown, NotFoundError, StorageError, UnavailableError, UnsupportedError
 from ....model.codec import Row
 from ....query.operations import Insert, Patch, Remove, Replace, Upsert
 from ..capabilities import ALONE
@@ -20,6 +20,7 @@ from ..errors import duplicate_of, is_transient
 from ..messages import messages
 from ..names import ID, OWN, WORDS
 from ..plan import CollectionPlan
+from .leases import AsyncLeases
 from .server import AsyncFinish, AsyncServer
 from .session import AsyncMongoSession
 from .totals import AsyncSums
@@ -42,7 +43,9 @@ class AsyncWriter:
         finish: AsyncFinish,
         pause: Callable[[float], Awaitable[object]],
         sums: AsyncSums,
+        leases: AsyncLeases,
     ) -> None:
+        self._leases = leases
         self._server = server
         self._sums = sums
         self._finish = finish
@@ -446,9 +449,18 @@ class AsyncWriter:
         """Delete these ids; how many existed."""
         plan: CollectionPlan = operation.collection.plan
         ids = operation.ids
-        if len(ids) == 1 and not (session is None and self._counts(plan)):
-            return await self._remove(plan, ids, session)
-        return await self.together(session, lambda own: self._remove(plan, ids, own))
+        moving = await self._leases.is_moving(plan.collection, waits=session is None)
+        if len(ids) > 1 or (session is None and (moving or self._counts(plan))):
+            return await self.together(session, lambda own: self._remove(plan, ids, own))
+        done = await self._remove(plan, ids, session)
+        if session is None and self._leases.must_ask(plan.collection):
+            try:
+                await self._leases.check(plan.collection)
+            except UnavailableError as error:
+                raise CommitUnknown.of_write(
+                    backend=_BACKEND, operation="delete", collection=plan.collection
+                ) from error
+        return done
 
     async def _remove(
         self, plan: CollectionPlan, ids: Sequence[str], session: AsyncMongoSession | None
@@ -467,6 +479,8 @@ class AsyncWriter:
         if len(ids) == 1:
             delete["limit"] = 1
         done = await self._server.write({"delete": plan.collection, "deletes": [delete]}, own)
+        if session is not None and self._leases.must_ask(plan.collection):
+            await self._leases.check(plan.collection)
         return int(done["n"])
 
 

@@ -18,9 +18,10 @@ from typing_extensions import override
 
 from ....capability import Capabilities, Feature
 from ....core._sync.port import Driver, Session
+from ....core.following import FollowingStep
 from ....core.options import Explanation, Progress, TransactionOptions
 from ....core.restructuring import Restructuring
-from ....errors import CommitUnknown, StorageError, UnavailableError
+from ....errors import StorageError, UnavailableError
 from ....model.codec import Row
 from ....query.operations import (
     Aggregate,
@@ -40,30 +41,30 @@ from ....query.operations import (
     Scan,
     Search,
     Upsert,
-    name_of,
 )
-from .. import aggregate, explaining
+from .. import aggregate
 from ..capabilities import capabilities
 from ..compile import Compiler
 from ..config import MongoDBConfig
-from ..errors import may_have_happened, translate
+from ..errors import translate
 from ..names import ID
 from ..outcomes import read_token
 from ..plan import CollectionPlan
 from ..statements import count_command, count_pipeline, find_command, page_command, scan_command
 from ..words import NOTHING
-from . import admin, ensure, restructure, search, texts
+from . import admin, ensure, following, restructure, search, texts
+from .explain import explain
+from .failures import failure
+from .leases import FencingError, Leases
 from .moment import Moment
 from .server import Finish, Server
 from .session import MongoSession
-from .totals import TOTALS, Sums
+from .totals import Sums
 from .writes import Writer
 
 __all__ = ["MongoDriver"]
 
 _drivers: Final[weakref.WeakSet[MongoDriver]] = weakref.WeakSet()
-
-_WRITES = frozenset({Insert, Upsert, Replace, Patch, Remove})
 
 R = TypeVar("R")
 
@@ -83,6 +84,7 @@ class MongoDriver(Driver):
     backend = "mongodb"
     json_documents = False
     restructures_at_once = False
+    fences_at_once = False
 
     def __init__(self, config: MongoDBConfig, finish: Finish, pause: Callable[[float], object]) -> None:
         self.config = config
@@ -91,6 +93,7 @@ class MongoDriver(Driver):
         self._server: Server | None = None
         self._writer: Writer | None = None
         self._sums: Sums | None = None
+        self._leases: Leases | None = None
         self._capabilities = capabilities("", transactions=True)
         self._cursor_key = b""
         self._plans: dict[str, list[CollectionPlan]] = {}
@@ -106,7 +109,7 @@ class MongoDriver(Driver):
         """
         if self._server is not None:
             self._parents = self._server
-            self._server = self._writer = self._sums = None
+            self._server = self._writer = self._sums = self._leases = None
 
     @property
     @override
@@ -134,10 +137,17 @@ class MongoDriver(Driver):
         return self._sums
 
     @property
+    def leases(self) -> Leases:
+        """What is known of live moves."""
+        if self._leases is None:
+            self._leases = Leases(self.server, self._pause)
+        return self._leases
+
+    @property
     def writer(self) -> Writer:
         """What writes."""
         if self._writer is None:
-            self._writer = Writer(self.server, self._finish, self._pause, self.sums)
+            self._writer = Writer(self.server, self._finish, self._pause, self.sums, self.leases)
         return self._writer
 
     @override
@@ -161,7 +171,8 @@ class MongoDriver(Driver):
     @override
     def close(self) -> None:
         self._closed = True
-        server, self._server, self._writer, self._sums = self._server, None, None, None
+        server = self._server
+        self._server = self._writer = self._sums = self._leases = None
         if server is not None:
             server.close()
 
@@ -193,26 +204,31 @@ class MongoDriver(Driver):
         self._plans.pop(asked.collection, None)
 
     @override
+    def follow(self, step: FollowingStep, session: Session | None) -> Any:
+        with self._translating("move"):
+            return following.follow(self.server, step, self._pause)
+
+    @override
     def run(self, operation: Operation, session: Session | None) -> Any:
         own: MongoSession | None = session  # type: ignore[assignment]  # begin gives nothing else
-        try:
-            if own is None:
-                return self._RUN[type(operation)](self, operation, None)
-            return self._finish(partial(self._RUN[type(operation)], self, operation, own), own.interrupt)
-        except (PyMongoError, BSONError) as error:
-            if own is not None:
-                own.broken = error
-            elif type(operation) in _WRITES and may_have_happened(error):
-                raise CommitUnknown.of_write(
-                    backend=self.backend,
-                    operation=name_of(operation),
-                    collection=operation.collection.name,
-                ) from error
-            raise self.server.failed(error, name_of(operation), operation.collection.name) from error
-        except StorageError as error:
-            error.backend = error.backend or self.backend
-            error.collection = error.collection or operation.collection.name
-            raise
+        while True:
+            try:
+                if own is None:
+                    return self._RUN[type(operation)](self, operation, None)
+                return self._finish(partial(self._RUN[type(operation)], self, operation, own), own.interrupt)
+            except (PyMongoError, BSONError) as error:
+                if own is not None:
+                    own.broken = error
+                told = failure(self.server, self.leases, error, operation, alone=own is None)
+                if told is not None:
+                    raise told from error
+            except FencingError:
+                if own is not None:
+                    raise
+            except StorageError as error:
+                error.backend = error.backend or self.backend
+                error.collection = error.collection or operation.collection.name
+                raise
 
     @override
     def begin(self, options: TransactionOptions) -> MongoSession:
@@ -264,34 +280,10 @@ class MongoDriver(Driver):
 
     @override
     def explain(self, operation: Operation | Scan, session: Session | None = None) -> Explanation:
-        plan: CollectionPlan = operation.collection.plan
-        own: MongoSession | None = session  # type: ignore[assignment]  # begin gives nothing else
-        compiler = self._compiler(plan)
-        if isinstance(operation, Search):
-            commands = search.statements(self.server, operation, compiler.filter)
-        else:
-            commands = explaining.statements(operation, plan, compiler)
-        stages: list[dict[str, Any]] = []
         try:
-            for command in commands:
-                if "insert" not in command and command.get("find") != TOTALS:
-                    stages += explaining.plan_of(self._explained(command, own))
+            return explain(self.server, operation, self._compiler(operation.collection.plan))
         except (PyMongoError, BSONError) as error:
             raise self.server.failed(error, "explain", operation.collection.name) from error
-        return Explanation(
-            backend=self.backend,
-            operation=name_of(operation),
-            statements=tuple(map(explaining.shown, commands)),
-            plan=tuple(explaining.lines(stages)),
-            uses_index=explaining.finds_by_index(stages, operation),
-            emulated=tuple(dict.fromkeys(compiler.emulated)),
-        )
-
-    def _explained(self, command: dict[str, Any], session: MongoSession | None) -> dict[str, Any]:
-        # MongoDB does not explain within a transaction; the plan is the same outside.
-        if "aggregate" in command:
-            command = {**command, "cursor": {}}
-        return self.server.command({"explain": command, "verbosity": "queryPlanner"})
 
     @override
     def cursor_key(self) -> bytes:

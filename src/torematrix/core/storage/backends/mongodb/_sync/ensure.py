@@ -24,10 +24,23 @@ from ..options import journal
 from ..plan import CollectionPlan, IndexDefinition
 from .server import Server
 
-__all__ = ["FORMAT", "ensure", "held", "index_existing", "prepare", "put", "put_schema", "stored_schemas"]
+__all__ = [
+    "FORMAT",
+    "ensure",
+    "forget",
+    "held",
+    "index_existing",
+    "prepare",
+    "put",
+    "put_schema",
+    "stored_schemas",
+]
 
 FORMAT: Final = 1
 """The version of the layout in which this library stores; a database of a newer one is refused."""
+
+NOTHING: Final = {ID: {"$exists": False}}
+"""The validator that no document passes: every one has an id."""
 
 _EXISTS: Final = 48
 _COLLECTION: Final = "collection:"
@@ -89,6 +102,22 @@ def _exchange(server: Server, key: str, old: Any, new: Any) -> bool:
                 raise
             return False
     return bool(done.matched_count) or done.upserted_id is not None
+
+
+def admit(
+    server: Server, collection: str, validator: Mapping[str, Any], patience: float | None = None
+) -> None:
+    """Have a collection take only documents that pass the validator, once all who are writing have ended."""
+    command: dict[str, Any] = {
+        "collMod": collection,
+        "validator": validator,
+        "validationLevel": "strict",
+        "validationAction": "error",
+        "writeConcern": {"w": "majority"},
+    }
+    if patience is not None:
+        command["maxTimeMS"] = max(1, round(patience * 1000))
+    server.command(command)
 
 
 def put_schema(server: Server, name: str, description: Mapping[str, Any]) -> None:
@@ -155,7 +184,7 @@ def _ensure(server: Server, collection: Collection) -> CollectionPlan | None:
             index_existing(server, plan, index, definitions)
     if not _exchange(server, _COLLECTION + name, stored.get(name), evolution.description):
         return None  # somebody else has added something too
-    _forget(server, list(_marks(name, evolution)))
+    forget(server, list(_marks(name, evolution)))
     return plan
 
 
@@ -233,7 +262,8 @@ def _extend(server: Server, plan: CollectionPlan, evolution: Evolution, stored: 
     return True
 
 
-def _forget(server: Server, keys: list[str]) -> None:
+def forget(server: Server, keys: list[str]) -> None:
+    """Have the library's own collection hold nothing under these keys."""
     if keys:
         deletes = [{"q": {ID: {"$in": keys}}, "limit": 0}]
         server.slow({"delete": META, "deletes": deletes, "writeConcern": journal(server.config)})

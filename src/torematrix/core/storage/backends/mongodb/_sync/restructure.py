@@ -30,7 +30,7 @@ from ..names import ID
 from ..options import journal
 from ..plan import CollectionPlan, IndexDefinition
 from . import texts
-from .ensure import held, index_existing, put, put_schema, stored_schemas
+from .ensure import NOTHING, admit, held, index_existing, put, put_schema, stored_schemas
 from .server import Server
 
 __all__ = ["is_under_way", "restructure"]
@@ -217,16 +217,8 @@ class _Work:
         put(self._server, _mark(self._name), value)
 
     def _close(self) -> None:
-        """Have the collection take no documents: every one has an id."""
-        self._server.command(
-            {
-                "collMod": self._name,
-                "validator": {ID: {"$exists": False}},
-                "validationLevel": "strict",
-                "validationAction": "error",
-                "writeConcern": {"w": "majority"},
-            }
-        )
+        """Have the collection take no documents."""
+        admit(self._server, self._name, NOTHING)
 
     def _open(self, plan: CollectionPlan) -> None:
         """Have it take documents again, of this plan, with all that is kept of their texts."""

@@ -14,13 +14,16 @@ from typing import Any, Final
 from pymongo import UpdateOne, timeout
 from pymongo.errors import OperationFailure, PyMongoError
 
-from ....errors import UnavailableError
+from ....core.following import MOVED
+from ....errors import MovedError, UnavailableError
 from ..errors import NO_SNAPSHOT, duplicate_of, is_transient
 from ..names import GENERATION, ID, META, TRIGRAMS, WORDS
 from ..options import transaction_concern, write_concern
 from ..plan import CollectionPlan
 from ..texts import TextIndexes
 from ..words import Totals
+from .ensure import admit
+from .following import CLOSING, MOVED_AWAY, phase_of
 from .server import Server
 from .totals import TOTALS, gate_of, new_gate, parts_of, stored_part
 
@@ -40,7 +43,11 @@ def ensure(server: Server, plan: CollectionPlan, pause: Callable[[float], object
     wanted = {} if texts is None else {"generation": texts.generation, "sums": _keeps_sums(server, texts)}
     if stored == wanted:
         return
-    _declare(server, plan)
+    if phase_of(server, plan.collection) in (CLOSING, MOVED_AWAY):
+        raise MovedError(
+            f"{plan.collection!r} {MOVED}", backend="mongodb", operation="ensure", collection=plan.collection
+        )
+    admit(server, plan.collection, {} if texts is None else {GENERATION: {"$eq": texts.generation}})
     _drop_indexes(server, plan, keep=[] if texts is None else [*_definitions(server, texts)])
     if texts is None:
         _forget(server, plan.collection)
@@ -71,20 +78,6 @@ def _definitions(server: Server, texts: TextIndexes) -> dict[str, dict[str, Any]
     if texts.search is not None and not server.transactions:
         definitions[f"{WORDS}.d"] = {"name": f"{WORDS}.d", "key": {f"{WORDS}.d": 1}}
     return definitions
-
-
-def _declare(server: Server, plan: CollectionPlan) -> None:
-    """Have the collection take documents of the present declaration alone."""
-    validator = {} if plan.texts is None else {GENERATION: {"$eq": plan.texts.generation}}
-    server.command(
-        {
-            "collMod": plan.collection,
-            "validator": validator,
-            "validationLevel": "strict",
-            "validationAction": "error",
-            "writeConcern": {"w": "majority"},
-        }
-    )
 
 
 def _drop_indexes(server: Server, plan: CollectionPlan, keep: list[str]) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from pymongo.errors import DocumentTooLarge, PyMongoError
 
 from ....capability import Feature
-from ....errors import CommitUnknown, NotFoundError, StorageError, UnsupportedError
+from ....errors import CommitUnknown, NotFoundError, StorageError, UnavailableError, UnsupportedError
 from ....model.codec import Row
 from ....query.operations import Insert, Patch, Remove, Replace, Upsert
 from ..capabilities import ALONE
@@ -21,6 +21,7 @@ from ..errors import duplicate_of, is_transient
 from ..messages import messages
 from ..names import ID, OWN, WORDS
 from ..plan import CollectionPlan
+from .leases import Leases
 from .server import Finish, Server
 from .session import MongoSession
 from .totals import Sums
@@ -43,7 +44,9 @@ class Writer:
         finish: Finish,
         pause: Callable[[float], object],
         sums: Sums,
+        leases: Leases,
     ) -> None:
+        self._leases = leases
         self._server = server
         self._sums = sums
         self._finish = finish
@@ -431,9 +434,18 @@ class Writer:
         """Delete these ids; how many existed."""
         plan: CollectionPlan = operation.collection.plan
         ids = operation.ids
-        if len(ids) == 1 and not (session is None and self._counts(plan)):
-            return self._remove(plan, ids, session)
-        return self.together(session, lambda own: self._remove(plan, ids, own))
+        moving = self._leases.is_moving(plan.collection, waits=session is None)
+        if len(ids) > 1 or (session is None and (moving or self._counts(plan))):
+            return self.together(session, lambda own: self._remove(plan, ids, own))
+        done = self._remove(plan, ids, session)
+        if session is None and self._leases.must_ask(plan.collection):
+            try:
+                self._leases.check(plan.collection)
+            except UnavailableError as error:
+                raise CommitUnknown.of_write(
+                    backend=_BACKEND, operation="delete", collection=plan.collection
+                ) from error
+        return done
 
     def _remove(self, plan: CollectionPlan, ids: Sequence[str], session: MongoSession | None) -> int:
         self._remember(plan, ids, session)
@@ -450,6 +462,8 @@ class Writer:
         if len(ids) == 1:
             delete["limit"] = 1
         done = self._server.write({"delete": plan.collection, "deletes": [delete]}, own)
+        if session is not None and self._leases.must_ask(plan.collection):
+            self._leases.check(plan.collection)
         return int(done["n"])
 
 

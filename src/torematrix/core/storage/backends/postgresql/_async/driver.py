@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from ....capability import Capabilities, Feature
 from ....core._async.port import AsyncDriver, AsyncSession
+from ....core.following import FollowingStep
 from ....core.options import Explanation, Isolation, Progress, TransactionOptions
 from ....core.restructuring import Restructuring
 from ....errors import CommitUnknown, ConflictError, DuplicateError, StorageError
@@ -45,7 +46,7 @@ from ..plan import TablePlan
 from ..quoting import array_text
 from ..statements import count_statement, find_statement, page_statement, scan_statement
 from ..waiting import AsyncWaiting
-from . import admin, ensure, restructure, search, writes
+from . import admin, ensure, following, restructure, search, writes
 from .connection import AsyncLink
 from .explain import explain
 from .lost import NUMBER, are_same, notes_of, number_of, outcome_of, settle
@@ -293,6 +294,12 @@ class AsyncPostgreSQLDriver(AsyncDriver):
         own: AsyncPostgreSQLSession = session  # type: ignore[assignment]  # begin gives nothing else, and there is one
         async with self._translating("restructure", asked.collection):
             await restructure.restructure(own.link, asked)
+
+    @override
+    async def follow(self, step: FollowingStep, session: AsyncSession | None) -> Any:
+        own: AsyncPostgreSQLSession = session  # type: ignore[assignment]  # begin gives nothing else, and there is one
+        async with self._translating("move"):
+            return await following.follow(own.link, step)
 
     @override
     async def explain(self, operation: Operation | Scan, session: AsyncSession | None = None) -> Explanation:

@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from ....capability import Capabilities, Feature
 from ....core._sync.port import Driver, Session
+from ....core.following import FollowingStep
 from ....core.options import Explanation, Isolation, Progress, TransactionOptions
 from ....core.restructuring import Restructuring
 from ....errors import CommitUnknown, ConflictError, DuplicateError, StorageError
@@ -46,7 +47,7 @@ from ..plan import TablePlan
 from ..quoting import array_text
 from ..statements import count_statement, find_statement, page_statement, scan_statement
 from ..waiting import Waiting
-from . import admin, ensure, restructure, search, writes
+from . import admin, ensure, following, restructure, search, writes
 from .connection import Link
 from .explain import explain
 from .lost import NUMBER, are_same, notes_of, number_of, outcome_of, settle
@@ -292,6 +293,12 @@ class PostgreSQLDriver(Driver):
         own: PostgreSQLSession = session  # type: ignore[assignment]  # begin gives nothing else, and there is one
         with self._translating("restructure", asked.collection):
             restructure.restructure(own.link, asked)
+
+    @override
+    def follow(self, step: FollowingStep, session: Session | None) -> Any:
+        own: PostgreSQLSession = session  # type: ignore[assignment]  # begin gives nothing else, and there is one
+        with self._translating("move"):
+            return following.follow(own.link, step)
 
     @override
     def explain(self, operation: Operation | Scan, session: Session | None = None) -> Explanation:

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Final
 import pytest
 
 from torematrix.core.storage import (
+    AsyncBackendMigrator,
+    AsyncStorage,
     Capabilities,
     Count,
     F,
@@ -109,6 +111,15 @@ async def _backup(kit: AsyncKit, folder: Path) -> None:
     assert await kit.storage.backup(folder / "copy")
 
 
+async def _live_moves(kit: AsyncKit, _folder: Path) -> None:
+    repository = await kit.repository(Plain)
+    await repository.create(Plain(1))
+    async with await AsyncStorage.open_awaited("memory://") as target:
+        name = repository.collection_name
+        assert (await AsyncBackendMigrator(live=True).move(kit.storage, target, [name]))["cut_over"]
+    await AsyncBackendMigrator().release(kit.storage)
+
+
 async def _check(kit: AsyncKit, _folder: Path) -> None:
     await kit.repository(Plain)
     assert await kit.storage.check() == []
@@ -131,6 +142,7 @@ USES: Final[dict[Feature, Callable[[AsyncKit, Path], Awaitable[None]]]] = {
     Feature.STREAM: _stream,
     Feature.SEARCH: _search,
     Feature.SUBSTRING_INDEX: _substrings,
+    Feature.LIVE_MOVES: _live_moves,
     Feature.BACKUP: _backup,
     Feature.CHECK: _check,
     Feature.VACUUM: _vacuum,

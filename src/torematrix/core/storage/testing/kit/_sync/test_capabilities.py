@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 import pytest
 
 from torematrix.core.storage import (
+    BackendMigrator,
     Capabilities,
     Count,
     F,
@@ -19,6 +20,7 @@ from torematrix.core.storage import (
     Isolation,
     Operator,
     QueryFilter,
+    Storage,
     Support,
     UnsupportedError,
 )
@@ -110,6 +112,15 @@ def _backup(kit: Kit, folder: Path) -> None:
     assert kit.storage.backup(folder / "copy")
 
 
+def _live_moves(kit: Kit, _folder: Path) -> None:
+    repository = kit.repository(Plain)
+    repository.create(Plain(1))
+    with Storage.open("memory://") as target:
+        name = repository.collection_name
+        assert BackendMigrator(live=True).move(kit.storage, target, [name])["cut_over"]
+    BackendMigrator().release(kit.storage)
+
+
 def _check(kit: Kit, _folder: Path) -> None:
     kit.repository(Plain)
     assert kit.storage.check() == []
@@ -132,6 +143,7 @@ USES: Final[dict[Feature, Callable[[Kit, Path], None]]] = {
     Feature.STREAM: _stream,
     Feature.SEARCH: _search,
     Feature.SUBSTRING_INDEX: _substrings,
+    Feature.LIVE_MOVES: _live_moves,
     Feature.BACKUP: _backup,
     Feature.CHECK: _check,
     Feature.VACUUM: _vacuum,

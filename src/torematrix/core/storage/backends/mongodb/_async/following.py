@@ -1,0 +1,228 @@
+"""What others write, by the server's change streams; and the fence, a validator that no document passes.
+
+The server refuses what is inserted and updated behind the fence, whoever does it, and making the validator waits for
+every transaction that has written. It does not look at deletes: of these the library takes care itself (see
+``leases``). What ends the notes is a mark, written when the fence stands: whoever has read it has read all before.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+from bson import json_util
+from bson.int64 import Int64
+from bson.timestamp import Timestamp
+from pymongo.errors import OperationFailure
+
+from ....core.following import (
+    Changed,
+    Changes,
+    Fence,
+    Follow,
+    Followed,
+    FollowingStep,
+    Forget,
+    LiveState,
+    Release,
+)
+from ....errors import ConfigurationError
+from ..finishing import AsyncCancelling
+from ..names import ID, META
+from ..options import READING
+from .ensure import NOTHING, admit, forget, held, put
+from .server import AsyncServer
+
+__all__ = ["CLOSING", "LEASE", "MOVED_AWAY", "OPEN", "follow", "phase_of"]
+
+OPEN: Final = "open"
+"""The phase in which writes are noted."""
+CLOSING: Final = "closing"
+"""The phase in which collections are being closed, and what was written before is being caught up."""
+MOVED_AWAY: Final = "moved"
+"""The phase behind all others."""
+LEASE: Final = 1.0
+"""So many seconds a program relies on what it knows of moves."""
+
+_KEY: Final = "live"
+_MARK: Final = "live-mark"
+_MARK_WANTED: Final = "live-mark-wanted"
+_VALIDATORS: Final = "live-validators"
+"""Holds what the collections took before the fence."""
+_HISTORY_LOST: Final = frozenset({280, 286})
+_WAIT: Final = 50
+"""So many milliseconds the server waits for a change before it says that there is none."""
+
+_WRITES: Final = ["insert", "update", "replace", "delete"]
+
+_Stored = dict[str, Any]
+
+
+async def follow(
+    server: AsyncServer, step: FollowingStep, pause: Callable[[float], Awaitable[object]]
+) -> Any:
+    """Do a step. Each may be done again."""
+    match step:
+        case Follow(token, collections):
+            return await _follow(server, token, collections, pause)
+        case Changes():
+            return await _changes(server, step)
+        case Forget():
+            return None
+        case Fence(token, collections, done, patience):
+            if done:
+                await _keep(server, LiveState(token, collections, fenced=True), MOVED_AWAY)
+            else:
+                await _close(server, token, collections, patience)
+        case Release(only_fence):
+            await _release(server, only_fence=only_fence)
+    return None
+
+
+async def phase_of(server: AsyncServer, collection: str) -> str | None:
+    """How far a live move of the collection has come; None where there is none."""
+    found: _Stored = (await held(server, [_KEY])).get(_KEY, {})
+    phase: str | None = found.get("phase") if collection in found.get("collections", ()) else None
+    return phase
+
+
+async def _state(server: AsyncServer) -> LiveState | None:
+    found = (await held(server, [_KEY])).get(_KEY)
+    if found is None:
+        return None
+    return LiveState(found["token"], tuple(found["collections"]), found["phase"] != OPEN)
+
+
+async def _keep(server: AsyncServer, state: LiveState, phase: str) -> None:
+    await put(server, _KEY, {"token": state.token, "collections": list(state.collections), "phase": phase})
+
+
+async def _follow(
+    server: AsyncServer,
+    token: str,
+    collections: Sequence[str],
+    pause: Callable[[float], Awaitable[object]],
+) -> Followed:
+    before = await _state(server)
+    if before is not None and before.token != token:
+        return Followed(before)
+    if before is None or not before.fenced:
+        known = () if before is None else before.collections
+        state = LiveState(token, tuple(dict.fromkeys((*known, *collections))))
+        await _keep(server, state, OPEN)
+        if before is None or state != before:
+            await pause(LEASE * 1.1)  # then every program knows
+    now: Timestamp = (await server.command({"ping": 1}))["operationTime"]
+    # What is older than the place where the notes begin is there for whoever reads from now on.
+    await server.command(
+        {"find": META, "limit": 1, "readConcern": {"level": "majority", "afterClusterTime": now}}
+    )
+    return Followed(before, json_util.dumps({"at": now}))
+
+
+async def _changes(server: AsyncServer, step: Changes) -> Changed:
+    place = json_util.loads(step.position)
+    begin = {"resumeAfter": place["behind"]} if "behind" in place else {"startAtOperationTime": place["at"]}
+    mark = (await held(server, [_MARK_WANTED])).get(_MARK_WANTED, "")
+    wanted = {
+        "$or": [
+            {"ns.coll": {"$in": list(step.collections)}, "operationType": {"$in": _WRITES}},
+            {"ns.coll": META, "documentKey._id": _MARK, "fullDocument.value": mark},
+        ]
+    }
+    command: _Stored = {
+        "aggregate": 1,
+        "pipeline": [
+            {"$changeStream": begin},
+            {"$match": wanted},
+            {"$project": {"ns.coll": 1, "documentKey._id": 1}},
+        ],
+        "cursor": {"batchSize": step.limit},
+        "readConcern": {"level": "majority"},
+    }
+    session = server.session()
+    try:
+        return await _read(server, command, session, step.limit)
+    except OperationFailure as error:
+        if error.code in _HISTORY_LOST:
+            raise ConfigurationError(
+                "the server no longer has all changes since the move began (its oplog is too small): release the "
+                "source, and move from the beginning",
+                backend="mongodb",
+            ) from error
+        raise
+    finally:
+        await session.end_session()
+
+
+async def _read(server: AsyncServer, command: _Stored, session: Any, limit: int) -> Changed:
+    ids: dict[str, dict[str, None]] = {}
+    count = 0
+    is_last = False
+    cursor = (await server.command(command, session))["cursor"]
+    batch: list[_Stored] = cursor["firstBatch"]
+    try:
+        while True:
+            for change in batch:
+                is_last = is_last or change["ns"]["coll"] == META
+                if change["ns"]["coll"] != META:
+                    ids.setdefault(change["ns"]["coll"], {})[change["documentKey"][ID]] = None
+                    count += 1
+            behind = cursor["postBatchResumeToken"]
+            if is_last or count >= limit:
+                break
+            more = {
+                "getMore": Int64(cursor["id"]),
+                "collection": "$cmd.aggregate",
+                "batchSize": limit,
+                "maxTimeMS": _WAIT,
+            }
+            asked = AsyncCancelling.asked()
+            cursor = (await server.database.command(more, codec_options=READING, session=session))["cursor"]
+            AsyncCancelling.heed(asked)
+            batch = cursor["nextBatch"]
+            if not batch:
+                behind = cursor["postBatchResumeToken"]
+                break
+    finally:
+        await server.close_cursor({**cursor, "ns": ".$cmd.aggregate"}, session)
+    return Changed(
+        {name: list(known) for name, known in ids.items()},
+        count,
+        position=json_util.dumps({"behind": behind}),
+        is_last=is_last,
+    )
+
+
+async def _close(server: AsyncServer, token: str, collections: Sequence[str], patience: float) -> None:
+    known: _Stored = json_util.loads((await held(server, [_VALIDATORS])).get(_VALIDATORS, "{}"))
+    for name in collections:
+        if name not in known:
+            known[name] = await _validator(server, name)
+    await put(server, _VALIDATORS, json_util.dumps(known))
+    await _keep(server, LiveState(token, tuple(collections)), CLOSING)
+    for name in collections:
+        await admit(server, name, NOTHING, patience)
+    # Another one each time: a fence that was taken down again has left its mark in the stream.
+    mark = secrets.token_hex(8)
+    await put(server, _MARK_WANTED, mark)
+    await put(server, _MARK, mark)
+
+
+async def _validator(server: AsyncServer, name: str) -> _Stored:
+    found = await server.command({"listCollections": 1, "filter": {"name": {"$eq": name}}})
+    batch: list[_Stored] = found["cursor"]["firstBatch"]
+    validator: _Stored = batch[0]["options"].get("validator", {}) if batch else {}
+    return validator
+
+
+async def _release(server: AsyncServer, *, only_fence: bool) -> None:
+    state = await _state(server)
+    if state is None:
+        return
+    known: _Stored = json_util.loads((await held(server, [_VALIDATORS])).get(_VALIDATORS, "{}"))
+    for name, validator in known.items():
+        await admit(server, name, validator)
+    await _keep(server, state, OPEN)
+    await forget(server, [_VALIDATORS] if only_fence else [_KEY, _VALIDATORS, _MARK, _MARK_WANTED])

@@ -1,0 +1,312 @@
+# generated from _async/following.py by tools/generate_twins.py: do not edit
+"""Having a target hold what others write to the source while it is copied, and after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from time import perf_counter
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from ...errors import CommitUnknown, NotFoundError, UnavailableError
+from ...model.codec import Row
+from ...model.crossing import canonical_bytes
+from ...query.operations import FetchMany, Insert, Remove
+from ..following import Changed, Changes, Fence, Follow, Followed, Forget, Release
+from ..moves import Checkpoint, Differences, Item, PageSize, is_refusal, reason_of
+from ..options import TransactionOptions
+from .comparing import expected_of
+from .moving import Ledger, Retrying, Route, taken_over
+
+__all__ = ["Follower"]
+
+R = TypeVar("R")
+
+_NOTES: Final = 10_000
+"""So many notes are read at once: of few ids, where these are written to again and again."""
+_CALM: Final = 200
+"""So few notes and doubts are left to a pause, or what takes so many seconds."""
+_SHORT: Final = 0.25
+_ROUNDS: Final = 200
+
+_Ids = Mapping[str, Iterable[str]]
+
+
+class Follower:
+    """The writes of others to a source, brought to the target one batch of ids after the other.
+
+    Nothing is made of what a write did: each id that was written or deleted is looked up in the source, and the target
+    is made to hold the same, or nothing. So neither the order nor the number of the notes matters, a batch that is done
+    twice does no harm, and what was deleted does not come back.
+
+    Attributes:
+        checkpoint: the one of the first collection, which is stored with each batch.
+        count: how many notes have been followed.
+        doubtful: since ``doubts``, the ids by collection of which nobody has seen that both sides hold the same.
+        refused: why something could not be stored in the target, by collection and id.
+
+    Args:
+        routes: from where to where, by the collection's name in the source.
+        ledger: the target's checkpoints.
+        retrying: how to try again.
+        now: the time, as canonical text.
+        tell: told how many notes have been followed.
+        most: how many entities are read at once at most.
+    """
+
+    def __init__(
+        self,
+        routes: Mapping[str, Route],
+        ledger: Ledger,
+        retrying: Retrying,
+        now: Callable[[], str],
+        tell: Callable[[int], object],
+        most: int,
+    ) -> None:
+        self.checkpoint = Checkpoint(id="", origin="", backend="", collection="", runner="")
+        self.count = 0
+        self.doubtful: dict[str, dict[str, None]] = {}
+        self.refused: dict[tuple[str, str], str] = {}
+        self.doubts = False
+        self._routes = routes
+        self._ledger = ledger
+        self._retrying = retrying
+        self._now = now
+        self._tell = tell
+        self._most = most
+        self._waiting = False
+        first = next(iter(routes.values()))
+        self._source, self._target = first.source, first.target
+        self._names = tuple(routes)
+
+    def begin(self, token: str) -> Followed:
+        """Have every write from now on be noted."""
+        followed: Followed = self._trying(lambda: self._source.follow(Follow(token, self._names)))
+        return followed
+
+    def drain(self) -> None:
+        """Follow until there is little left."""
+        for _ in range(_ROUNDS):
+            started = perf_counter()
+            if self._round(_NOTES).count < _CALM or perf_counter() - started < _SHORT:
+                return
+
+    def settle(self) -> None:
+        """Follow, and look at what is in doubt, until there is little left of either."""
+        for _ in range(_ROUNDS):
+            started = perf_counter()
+            count = self._round(_NOTES).count
+            before = self._doubts()
+            self._compare(None)
+            is_short = perf_counter() - started < _SHORT
+            if is_short or (count < _CALM and (self._doubts() < _CALM or self._doubts() >= before)):
+                return
+
+    def _doubts(self) -> int:
+        return sum(map(len, self.doubtful.values()))
+
+    def finish(self, longest: float) -> dict[str, Differences]:
+        """Behind the fence: follow all that is left, and look at all that is in doubt; what differs, by collection.
+
+        Raises:
+            UnavailableError: there is more than can be done in ``longest`` seconds.
+        """
+        started = perf_counter()
+        self._waiting = True
+        try:
+            self._reread()
+            while not self._round(_NOTES).is_last:
+                if perf_counter() - started > longest:
+                    raise UnavailableError(
+                        "others write more than can be followed while they wait; try when there is less to do",
+                        operation="move",
+                    )
+            self._store_deferred()
+            differences: dict[str, Differences] = {}
+            self._compare(differences)
+        finally:
+            self._waiting = False
+        return differences
+
+    def fence(self, token: str, *, done: bool = False) -> None:
+        """Have the source take no more writes."""
+        self._source.follow(Fence(token, self._names, done=done))
+
+    def unfence(self) -> None:
+        """Have it take writes again, and note them."""
+        self._source.follow(Release(only_fence=True))
+
+    # ------------------------------------------------------------------------------------------------------ the work
+
+    def _trying(self, work: Callable[[], R]) -> R:
+        """The result of work, tried again unless others are waiting for it."""
+        if self._waiting:
+            return work()
+        results: list[R] = []
+        for attempt in self._retrying():
+            with attempt:
+                if attempt.num > 1 and self.checkpoint.id:
+                    self._reread()
+                results.append(work())
+        return results[-1]
+
+    def _round(self, limit: int) -> Changed:
+        """Follow the next notes."""
+        asked = Changes(self._names, self.checkpoint.followed, limit)
+        changed: Changed = self._trying(lambda: self._source.follow(asked))
+        if changed.position and changed.position != self.checkpoint.followed and not changed.count:
+            self.checkpoint.followed = changed.position
+        for name, ids in changed.ids.items():
+            self._follow(name, ids)
+        if changed.count:
+            if changed.position:
+                self.checkpoint.followed = changed.position
+                self._trying(self._store_checkpoint)
+            self.count += changed.count
+            self._tell(self.count)
+        if changed.numbers:
+            self._trying(lambda: self._source.follow(Forget(changed.numbers)))
+        return changed
+
+    def _follow(self, name: str, ids: Sequence[str]) -> None:
+        if self.doubts:
+            self.doubtful.setdefault(name, {}).update(dict.fromkeys(ids))
+        size = PageSize(self._most)
+        done = 0
+        while done < len(ids):
+            part = tuple(ids[done : done + size.rows])
+            done += len(part)
+            items = self._items(name, part, size)
+            self._store(name, items)
+
+    def _items(self, name: str, ids: tuple[str, ...], size: PageSize) -> list[Item]:
+        """What the source holds of these, as the target is to hold it."""
+        route = self._routes[name]
+        rows: list[Row] = self._trying(lambda: route.source.run(FetchMany(route.origin, ids)))
+        size.learn(rows)
+        found = {str(row[0]): row for row in rows}
+        return [_item(route, entity_id, found.get(entity_id)) for entity_id in ids]
+
+    def _store(self, name: str, items: Sequence[Item]) -> None:
+        """Have the target hold these; what it refuses for now is kept for the end."""
+        try:
+            self._trying(lambda: self._store_once(name, items))
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            if len(items) == 1:
+                deferred = self.checkpoint.deferred.setdefault(name, [])
+                if items[0].id not in deferred:
+                    deferred.append(items[0].id)
+                self._trying(self._store_checkpoint)
+                return
+            middle = len(items) // 2
+            self._store(name, items[:middle])
+            self._store(name, items[middle:])
+
+    def _store_once(self, name: str, items: Sequence[Item]) -> None:
+        destination = self._routes[name].destination
+        rows = tuple(item.row for item in items if item.row is not None)
+        try:
+            with self._target.transaction(TransactionOptions()):
+                stored = self._ledger.store(self.checkpoint, self._now())
+                self._target.run(Remove(destination, tuple(item.id for item in items)))
+                if rows:
+                    self._target.run(Insert(destination, rows))
+        except CommitUnknown as error:
+            error.retryable = True  # to do it again does no harm
+            raise
+        except NotFoundError as error:
+            raise taken_over(destination.name) from error
+        self.checkpoint = stored
+        for item in items:
+            if item.error is None:
+                self.refused.pop((name, item.id), None)
+            else:
+                self.refused[name, item.id] = reason_of(item.error)
+
+    def _store_checkpoint(self) -> None:
+        try:
+            self.checkpoint = self._ledger.store(self.checkpoint, self._now())
+        except CommitUnknown as error:
+            error.retryable = True
+            raise
+        except NotFoundError as error:
+            raise taken_over(str(self.checkpoint.id)) from error
+
+    def _reread(self) -> None:
+        """Find out which checkpoint is stored, after an attempt to store one has failed or seemed to."""
+        stored = self._ledger.read(str(self.checkpoint.id))
+        if stored is None or stored.runner != self.checkpoint.runner:
+            raise taken_over(str(self.checkpoint.id))
+        self.checkpoint.revision = stored.revision
+
+    def _store_deferred(self) -> None:
+        """Store what had to wait for others: first nothing of it is there, so that nothing of it is in the way."""
+        for name, ids in list(self.checkpoint.deferred.items()):
+            items: list[Item] = []
+            size = PageSize(self._most)
+            done = 0
+            while done < len(ids):
+                part = tuple(ids[done : done + size.rows])
+                done += len(part)
+                items += self._items(name, part, size)
+            self._store_once(name, [msgspec.structs.replace(item, row=None) for item in items])
+            self._store_alone(name, items)
+            if self.doubts:
+                self.doubtful.setdefault(name, {}).update(dict.fromkeys(ids))
+        if self.checkpoint.deferred:
+            self.checkpoint.deferred = {}
+            self._store_checkpoint()
+
+    def _store_alone(self, name: str, items: Sequence[Item]) -> None:
+        """Store these but for those that the target refuses for good."""
+        try:
+            self._store_once(name, items)
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            if len(items) == 1:
+                self.refused[name, items[0].id] = reason_of(error)
+                return
+            middle = len(items) // 2
+            self._store_alone(name, items[:middle])
+            self._store_alone(name, items[middle:])
+
+    def _compare(self, differences: dict[str, Differences] | None) -> None:
+        """Look at what is in doubt; what is found to be the same is so no more."""
+        for name, doubtful in self.doubtful.items():
+            route = self._routes[name]
+            as_bytes = canonical_bytes(route.destination.codec)
+            ids = list(doubtful)
+            size = PageSize(self._most)
+            done = 0
+            while done < len(ids):
+                part = tuple(ids[done : done + size.rows])
+                done += len(part)
+                here: list[Row] = self._run(route.source.run, FetchMany(route.origin, part))
+                there: list[Row] = self._run(route.target.run, FetchMany(route.destination, part))
+                size.learn(here)
+                wanted = {str(row[0]): expected_of(route, as_bytes, row) for row in here}
+                stored = {str(row[0]): as_bytes(row) for row in there}
+                for entity_id in part:
+                    one, other = wanted.get(entity_id), stored.get(entity_id)
+                    if one == other:
+                        del doubtful[entity_id]
+                    elif differences is not None:
+                        kind = "missing" if other is None else "extra" if one is None else "different"
+                        differences.setdefault(name, Differences()).add(kind, entity_id)
+
+    def _run(self, run: Callable[[Any], Any], operation: FetchMany) -> list[Row]:
+        rows: list[Row] = self._trying(lambda: run(operation))
+        return rows
+
+
+def _item(route: Route, entity_id: str, row: Row | None) -> Item:
+    if row is None:
+        return Item(entity_id, None)
+    try:
+        return Item(entity_id, route.convert(row))
+    except Exception as error:  # noqa: BLE001 - whatever transform_fn raises is about this entity
+        return Item(entity_id, None, error)

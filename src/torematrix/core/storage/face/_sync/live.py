@@ -1,0 +1,239 @@
+# generated from _async/live.py by tools/generate_twins.py: do not edit
+"""A move while applications go on writing to the source: followed, verified, and cut over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
+from typing import Any, Final
+
+import msgspec
+
+from ...capability import Feature
+from ...core._sync.comparing import Comparison
+from ...core._sync.following import Follower
+from ...core._sync.moving import Ledger
+from ...core.moves import NAMED, Checkpoint, Differences, MoveOptions, MoveReport
+from ...core.options import TransactionOptions
+from ...errors import ConfigurationError
+from ..ids import now_text
+from ..retries import retrying
+from .legs import Leg, count_of, origin_of
+
+__all__ = ["LiveMove", "check_source"]
+
+_LONGEST: Final = 0.8
+"""So many seconds writers wait at most for what is left to be done."""
+_ATTEMPTS: Final = 40
+_DEADLINE: Final = 120.0
+
+
+def check_source(leg: Leg) -> None:
+    """Raise UnsupportedError unless the writes of others to the source can be followed."""
+    leg.source.require(Feature.LIVE_MOVES, "move")
+
+
+class _DifferError(Exception):
+    """Both sides differ behind the fence, so that it does not stay."""
+
+
+class LiveMove:
+    """What a live move does around the copying of each collection.
+
+    Attributes:
+        token: names the move, by its target.
+        position: where the notes begin, for engines that keep them by time.
+
+    Args:
+        legs: the collections, all of one source and one target.
+        ledger: the target's checkpoints.
+        options: how to go about it.
+        patient: how to try again.
+        tell: told how many writes of others were followed.
+    """
+
+    def __init__(
+        self,
+        legs: Sequence[Leg],
+        ledger: Ledger,
+        options: MoveOptions,
+        patient: Callable[[], Any],
+        tell: Callable[[int], object],
+    ) -> None:
+        self.token = ""
+        self.position = ""
+        self._legs = legs
+        self._ledger = ledger
+        self._options = options
+        self._patient = patient
+        self._tell = tell
+        self._source, self._target = legs[0].source, legs[0].target
+        self._follower: Follower | None = None
+        self._checkpoints: dict[str, Checkpoint] = {}
+        self._described: dict[str, Any] = {}
+
+    @property
+    def follower(self) -> Follower:
+        """What follows, once it has begun."""
+        assert self._follower is not None
+        return self._follower
+
+    def begin(self, known: Mapping[str, Checkpoint | None]) -> None:
+        """Have every write from now on be noted.
+
+        Args:
+            known: the checkpoints to resume, by the name of the collection in the source; None to begin anew.
+
+        Raises:
+            ConfigurationError: another live move of the source has begun, or this one was not noted all the while.
+        """
+        self._described = self._descriptions()
+        routes = {leg.name: leg.route() for leg in self._legs}
+        follower = Follower(
+            routes, self._ledger, self._patient, now_text, self._tell, self._options.batch_size
+        )
+        self.token = origin_of(self._target)
+        followed = follower.begin(self.token)
+        before = followed.before
+        if before is not None and before.token != self.token:
+            raise ConfigurationError(
+                "another live move of this source, to another target, has begun: complete it, or release the source",
+                backend=self._source.driver.backend,
+            )
+        for name, checkpoint in known.items():
+            if checkpoint is not None and (before is None or name not in before.collections):
+                raise ConfigurationError(
+                    f"what others have written to {name!r} since the move was interrupted was not noted, since the "
+                    "source was released: empty the target's collection and move from the beginning",
+                    backend=self._source.driver.backend,
+                    collection=name,
+                )
+        self.position = followed.position
+        self._follower = follower
+
+    def copied(self, leg: Leg, checkpoint: Checkpoint) -> None:
+        """Note that a collection has been copied."""
+        self._checkpoints[leg.name] = checkpoint
+
+    def _descriptions(self) -> dict[str, Any]:
+        return self._source.collections()
+
+    def finish(
+        self, reports: Sequence[MoveReport], teller: Callable[[int, str], Callable[[int], None]]
+    ) -> list[MoveReport]:
+        """Catch up, compare both sides and cut over; the reports on the collections.
+
+        Args:
+            reports: those on the copying.
+            teller: gives what is told how far the comparison of a collection has come.
+        """
+        follower = self.follower
+        follower.checkpoint = self._checkpoints[self._legs[0].name]
+        for name, checkpoint in self._checkpoints.items():
+            follower.refused.update({(name, each["id"]): each["error"] for each in checkpoint.errors})
+        follower.drain()
+        seconds: list[float] = []
+        follower.doubts = self._options.verifies
+        for at, leg in enumerate(self._legs):
+            started = perf_counter()
+            if self._options.verifies:
+                self._compare(leg, teller(at, leg.name))
+            seconds.append(perf_counter() - started)
+        differences, pause = self._cut_over()
+        return [
+            self._report(leg, report, differences.get(leg.name, Differences()), pause, seconds[at])
+            for at, (leg, report) in enumerate(zip(self._legs, reports, strict=True))
+        ]
+
+    def _compare(self, leg: Leg, tell: Callable[[int], None]) -> None:
+        there = leg.target.collections().get(leg.target_name)
+        route = msgspec.structs.replace(leg, there=there).as_it_is()
+        doubtful = self.follower.doubtful.setdefault(leg.name, {})
+        comparison = Comparison(
+            route, self._patient, self._options.batch_size, tell, lambda found: doubtful.update({found: None})
+        )
+        comparison.run()
+
+    def _cut_over(self) -> tuple[dict[str, Differences], float | None]:
+        """What differs, and how long writers had to wait; None for that where the source stays as it is."""
+        differences: dict[str, Differences] = {}
+        pause: float | None = None
+        for attempt in retrying(_ATTEMPTS, _DEADLINE):
+            with attempt:
+                self.follower.settle()
+                self._check_described()
+                differences.clear()
+                pause = self._fence(differences)
+        if pause is not None:
+            try:
+                self._check_described()
+            except ConfigurationError:
+                self.follower.unfence()
+                raise
+        return differences, pause
+
+    def _fence(self, differences: dict[str, Differences]) -> float | None:
+        follower, source = self.follower, self._source
+        started = perf_counter()
+        try:
+            if source.driver.fences_at_once:
+                # Writers wait for the end of this transaction, and find the fence, or nothing.
+                with source.transaction(TransactionOptions(restructures=True)):
+                    self._behind_the_fence(differences)
+            else:
+                try:
+                    self._behind_the_fence(differences)
+                except BaseException:
+                    follower.unfence()
+                    raise
+                follower.fence(self.token, done=True)
+        except _DifferError:
+            return None
+        return perf_counter() - started
+
+    def _behind_the_fence(self, differences: dict[str, Differences]) -> None:
+        self.follower.fence(self.token)
+        differences.update(self.follower.finish(_LONGEST))
+        if any(found.total for found in differences.values()):
+            raise _DifferError
+
+    def _check_described(self) -> None:
+        """Raise ConfigurationError where the source's collections are not those any more that the move began with."""
+        now = self._descriptions()
+        for leg in self._legs:
+            if now.get(leg.name) != self._described[leg.name]:
+                raise ConfigurationError(
+                    f"the schema of {leg.name!r} was changed while it was moved: release the source, empty the "
+                    "target and move again",
+                    backend=self._source.driver.backend,
+                    collection=leg.name,
+                )
+
+    def _report(
+        self,
+        leg: Leg,
+        report: MoveReport,
+        differences: Differences,
+        pause: float | None,
+        seconds: float,
+    ) -> MoveReport:
+        named = {each["id"] for each in self._checkpoints[leg.name].errors}
+        refused = {key[1]: reason for key, reason in self.follower.refused.items() if key[0] == leg.name}
+        failed = report["failed"] - len(named - set(refused)) + len(set(refused) - named)
+        total = report["total_entities"] if pause is None else count_of(leg.source, leg.origin)
+        return MoveReport(
+            {
+                **report,
+                "total_entities": total,
+                "migrated": max(0, total - failed - report["skipped"]),
+                "failed": failed,
+                "errors": [{"id": each, "error": reason} for each, reason in refused.items()][:NAMED],
+                "duration_seconds": report["copy_seconds"] + seconds,
+                "verify_seconds": seconds,
+                "verified": (differences.total == 0) if self._options.verifies else None,
+                "differences": msgspec.structs.asdict(differences),
+                "caught_up": self.follower.count,
+                "cut_over": pause is not None,
+                "pause_seconds": pause,
+            }
+        )
