@@ -54,7 +54,7 @@ from ..words import NOTHING
 from . import admin, ensure, following, restructure, search, texts
 from .explain import explain
 from .failures import failure
-from .leases import AsyncLeases, FencingError
+from .leases import AsyncLeases, MovingError
 from .moment import AsyncMoment
 from .server import AsyncFinish, AsyncServer
 from .session import AsyncMongoSession
@@ -225,7 +225,7 @@ class AsyncMongoDriver(AsyncDriver):
                 told = await failure(self.server, self.leases, error, operation, alone=own is None)
                 if told is not None:
                     raise told from error
-            except FencingError:
+            except MovingError:
                 if own is not None:
                     raise
             except StorageError as error:

@@ -28,7 +28,7 @@ async def explain(server: AsyncServer, operation: Operation | Scan, compiler: Co
         if "insert" in command or command.get("find") == TOTALS:
             continue
         # MongoDB does not explain within a transaction; the plan is the same outside.
-        asked = {**command, "cursor": {}} if "aggregate" in command else command
+        asked: dict[str, Any] = {**command, "cursor": {}} if "aggregate" in command else command
         reply = await server.command({"explain": asked, "verbosity": "queryPlanner"})
         stages += explaining.plan_of(reply)
     return Explanation(

@@ -7,7 +7,7 @@ from typing import Final
 from ....errors import CommitUnknown, StorageError
 from ....query.operations import Insert, Operation, Patch, Remove, Replace, Upsert, name_of
 from ..errors import is_invalid, may_have_happened
-from .leases import AsyncLeases, FencingError
+from .leases import AsyncLeases, MovingError
 from .server import AsyncServer
 
 __all__ = ["failure"]
@@ -27,7 +27,7 @@ async def failure(
     if is_invalid(error):
         try:
             refusal = await leases.refusal(name, collection)
-        except FencingError as given_up:
+        except MovingError as given_up:
             return None if alone else given_up
         if refusal is not None:
             return refusal

@@ -17,12 +17,12 @@ from ....errors import MovedError, StorageError, UnavailableError
 from .following import CLOSING, LEASE, MOVED_AWAY, phase_of
 from .server import AsyncServer
 
-__all__ = ["AsyncLeases", "FencingError"]
+__all__ = ["AsyncLeases", "MovingError"]
 
 _INTERVAL: Final = 0.02
 
 
-class FencingError(UnavailableError):
+class MovingError(UnavailableError):
     """A collection is just being closed."""
 
 
@@ -43,7 +43,7 @@ class AsyncLeases:
 
         Raises:
             MovedError: it takes no more writes.
-            FencingError: it is being closed.
+            MovingError: it is being closed.
         """
         if not self._server.transactions:
             return False  # then there are no live moves
@@ -67,7 +67,7 @@ class AsyncLeases:
         """Make sure that a delete was before the fence.
 
         Raises:
-            FencingError: it may be behind.
+            MovingError: it may be behind.
             MovedError: it is.
         """
         _refuse(await phase_of(self._server, collection), collection)
@@ -76,7 +76,7 @@ class AsyncLeases:
         """Why a document was refused, once that is known; None where no move has refused it.
 
         Raises:
-            FencingError: a move had, and was given up: do it again.
+            MovingError: a move had, and was given up: do it again.
         """
         phase = await phase_of(self._server, collection)
         if phase == CLOSING:
@@ -102,8 +102,8 @@ def _refuse(phase: str | None, collection: str) -> None:
         raise _closing("delete", collection)
 
 
-def _closing(operation: str, collection: str) -> FencingError:
-    return FencingError(
+def _closing(operation: str, collection: str) -> MovingError:
+    return MovingError(
         f"{collection!r} is just being moved to another database; try again",
         backend="mongodb",
         operation=operation,

@@ -55,7 +55,7 @@ from ..words import NOTHING
 from . import admin, ensure, following, restructure, search, texts
 from .explain import explain
 from .failures import failure
-from .leases import FencingError, Leases
+from .leases import Leases, MovingError
 from .moment import Moment
 from .server import Finish, Server
 from .session import MongoSession
@@ -222,7 +222,7 @@ class MongoDriver(Driver):
                 told = failure(self.server, self.leases, error, operation, alone=own is None)
                 if told is not None:
                     raise told from error
-            except FencingError:
+            except MovingError:
                 if own is not None:
                     raise
             except StorageError as error:

@@ -29,7 +29,7 @@ def explain(server: Server, operation: Operation | Scan, compiler: Compiler) -> 
         if "insert" in command or command.get("find") == TOTALS:
             continue
         # MongoDB does not explain within a transaction; the plan is the same outside.
-        asked = {**command, "cursor": {}} if "aggregate" in command else command
+        asked: dict[str, Any] = {**command, "cursor": {}} if "aggregate" in command else command
         reply = server.command({"explain": asked, "verbosity": "queryPlanner"})
         stages += explaining.plan_of(reply)
     return Explanation(

@@ -8,7 +8,7 @@ from typing import Final
 from ....errors import CommitUnknown, StorageError
 from ....query.operations import Insert, Operation, Patch, Remove, Replace, Upsert, name_of
 from ..errors import is_invalid, may_have_happened
-from .leases import FencingError, Leases
+from .leases import Leases, MovingError
 from .server import Server
 
 __all__ = ["failure"]
@@ -28,7 +28,7 @@ def failure(
     if is_invalid(error):
         try:
             refusal = leases.refusal(name, collection)
-        except FencingError as given_up:
+        except MovingError as given_up:
             return None if alone else given_up
         if refusal is not None:
             return refusal

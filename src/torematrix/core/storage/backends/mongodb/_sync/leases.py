@@ -18,12 +18,12 @@ from ....errors import MovedError, StorageError, UnavailableError
 from .following import CLOSING, LEASE, MOVED_AWAY, phase_of
 from .server import Server
 
-__all__ = ["FencingError", "Leases"]
+__all__ = ["Leases", "MovingError"]
 
 _INTERVAL: Final = 0.02
 
 
-class FencingError(UnavailableError):
+class MovingError(UnavailableError):
     """A collection is just being closed."""
 
 
@@ -44,7 +44,7 @@ class Leases:
 
         Raises:
             MovedError: it takes no more writes.
-            FencingError: it is being closed.
+            MovingError: it is being closed.
         """
         if not self._server.transactions:
             return False  # then there are no live moves
@@ -68,7 +68,7 @@ class Leases:
         """Make sure that a delete was before the fence.
 
         Raises:
-            FencingError: it may be behind.
+            MovingError: it may be behind.
             MovedError: it is.
         """
         _refuse(phase_of(self._server, collection), collection)
@@ -77,7 +77,7 @@ class Leases:
         """Why a document was refused, once that is known; None where no move has refused it.
 
         Raises:
-            FencingError: a move had, and was given up: do it again.
+            MovingError: a move had, and was given up: do it again.
         """
         phase = phase_of(self._server, collection)
         if phase == CLOSING:
@@ -103,8 +103,8 @@ def _refuse(phase: str | None, collection: str) -> None:
         raise _closing("delete", collection)
 
 
-def _closing(operation: str, collection: str) -> FencingError:
-    return FencingError(
+def _closing(operation: str, collection: str) -> MovingError:
+    return MovingError(
         f"{collection!r} is just being moved to another database; try again",
         backend="mongodb",
         operation=operation,
