@@ -97,10 +97,16 @@ def test_mistakes(run, app, tmp_path: Path) -> None:
         (["migrate", "diff", "--class", "nonsense"], 2, "MODULE:CLASS"),
         (["migrate", "diff", "--class", "no_such_module:X"], 2, "there is no"),
         (["migrate", "status", "--storage", f"sqlite:///{tmp_path}/none.db"], 3, "no database"),
+        (
+            ["migrate", "up", "--collection", "others", "--storage", f"sqlite:///{tmp_path}/none.db"],
+            3,
+            "no database",
+        ),
         (["migrate", "status", "--collection", "others", "--to"], 2, "see"),
     ):
         result = run(*arguments)
         assert result.code == code, (arguments, result.err)
         assert said in result.complaint
+    assert not (tmp_path / "none.db").exists()
     assert run("migrate", "up", "--collection", "others").code == 0
     assert "Migrate a collection" in run("migrate", "--help").out

@@ -72,16 +72,18 @@ def database_path(config: Any) -> Path | None:
 
 
 @contextlib.contextmanager
-def opened(url: str, *, write: bool = False, option: str = "--storage") -> Generator[Storage, None, None]:
-    """The storage. Opened for reading, it must be there, and nothing in it can change."""
+def opened(
+    url: str, *, write: bool = False, makes: bool = False, option: str = "--storage"
+) -> Generator[Storage, None, None]:
+    """The storage. Opened for reading, nothing in it can change; unless it ``makes`` a database, it must be there."""
     config = config_of(url, option)
     path = database_path(config)
-    if not write and path is not None:
-        if not path.exists():
-            raise CommandError(
-                f"there is no database {str(path)!r}: import something into it first, or name another with {option}",
-                ExitCode.NOT_FOUND,
-            )
+    if path is not None and not makes and not path.exists():
+        raise CommandError(
+            f"there is no database {str(path)!r}: import something into it first, or name another with {option}",
+            ExitCode.NOT_FOUND,
+        )
+    if path is not None and not write:
         config = msgspec.structs.replace(config, read_only=True)
     with Storage(config) as storage:
         yield storage

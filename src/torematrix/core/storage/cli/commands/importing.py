@@ -138,7 +138,7 @@ def import_(
         )
 
     watcher = Watcher(total, quiet=as_json, every=verbose)
-    with opened(storage, write=True) as open_storage, watcher:
+    with opened(storage, write=True, makes=True) as open_storage, watcher:
         importer = Importer(open_storage, target(open_storage), watcher)
         try:
             report = importer.run(walk)
@@ -159,7 +159,7 @@ def import_(
 def _load(storage: str, paths: Sequence[str], collection: str | None, *, as_json: bool) -> None:
     report = Report()
     started = time.perf_counter()
-    with opened(storage, write=True) as open_storage:
+    with opened(storage, write=True, makes=True) as open_storage:
         for path in paths:
             load(open_storage, path, collection, report)
     report.seconds = time.perf_counter() - started

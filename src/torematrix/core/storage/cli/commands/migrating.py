@@ -198,7 +198,7 @@ def _opened(
 ) -> Generator[StorageRepository[Any], None, None]:
     """The repository to migrate: of the class given, or of what is stored, or of what will be."""
     cls = None if entity_class is None else _class(entity_class)
-    with opened(url, write=write) as storage:
+    with opened(url, write=write, makes=write and cls is not None) as storage:
         yield _repository(storage, collection, cls)
 
 

@@ -116,7 +116,7 @@ def _target(url: str, *, writes: bool) -> Generator[Storage, None, None]:
     path = database_path(config_of(url, "TARGET"))
     if not writes and path is not None and not path.exists():
         url = "memory://"
-    with opened(url, write=writes or path is None, option="TARGET") as storage:
+    with opened(url, write=writes or path is None, makes=writes, option="TARGET") as storage:
         yield storage
 
 
