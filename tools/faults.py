@@ -191,7 +191,7 @@ def main() -> int:
         _show(state, console)
         return 1 if state.faults else 0
     # A pool that cannot connect, and a transaction that is tried again, are what this is about.
-    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+    logging.getLogger("psycopg").setLevel(logging.CRITICAL)
     stamina.instrumentation.set_on_retry_hooks([])
     seed = time.time_ns() if given.seed is None else given.seed
     console.print(f"seed {seed}")

@@ -282,6 +282,17 @@ def test_a_pool_that_is_exhausted_is_told(
     metering.shutdown()
 
 
+def comes_to_rest(backend: str, notes: Notes) -> bool:
+    """Whether within a moment no connection is in use, and some are there."""
+    until = time.monotonic() + 3
+    while time.monotonic() < until:
+        found = notes.connections
+        if [(each.used, each.idle > 0) for each in found] == ([] if backend == "memory" else [(0, True)]):
+            return True
+        time.sleep(0.01)
+    return False
+
+
 def test_each_connection_is_told_of(backend: str, url: str, colour: str) -> None:
     """One wait for each that was taken, also where nobody waits."""
     notes = Notes()
@@ -293,7 +304,9 @@ def test_each_connection_is_told_of(backend: str, url: str, colour: str) -> None
             notes.told.clear()
             papers.update(Paper("1", "new"))
             papers.delete("1")
-            return list(notes.told)
+            told = list(notes.told)
+            assert comes_to_rest(backend, notes)
+            return told
 
     async def waiting() -> list[Wait]:
         async with AsyncStorage.open(url, observers=[notes]) as storage:
@@ -302,7 +315,9 @@ def test_each_connection_is_told_of(backend: str, url: str, colour: str) -> None
             notes.told.clear()
             await papers.update(Paper("1", "new"))
             await papers.delete("1")
-            return list(notes.told)
+            told = list(notes.told)
+            assert await asyncio.to_thread(comes_to_rest, backend, notes)
+            return told
 
     told = blocking() if colour == "sync" else asyncio.run(waiting())
     assert [(wait.activity.operation, wait.obtained) for wait in told if wait.activity] == [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
@@ -221,9 +221,9 @@ class Observers:
         started = self._clock()
         watched = Watched(activity)
         failure: BaseException | None = None
+        token = None if in_steps else _activity.set(activity)
         try:
-            with nullcontext() if in_steps else watched.at_work():
-                yield watched
+            yield watched
         except GeneratorExit:  # a stream of which nobody wanted more
             raise
         except BaseException as error:
@@ -231,6 +231,8 @@ class Observers:
             raise
         finally:
             seconds = self._clock() - started
+            if token is not None:
+                _activity.reset(token)
             for observer, token in zip(self._observers, begun, strict=True):
                 _told(observer.ends, activity, token, seconds, watched.rows, failure)
 
