@@ -187,16 +187,15 @@ def pool_of(backend: str) -> str:
 
 
 def metrics_of(reader: InMemoryMetricReader) -> dict[str, list[Any]]:
-    """What OpenTelemetry's own SDK has collected of connections."""
+    """What OpenTelemetry's own SDK has collected of connections; two instruments of a name are one metric."""
     data = reader.get_metrics_data()
-    assert data is not None
-    return {
-        metric.name: list(metric.data.data_points)
-        for resource in data.resource_metrics
-        for scope in resource.scope_metrics
-        for metric in scope.metrics
-        if metric.name.startswith("db.client.connection.")
-    }
+    found: dict[str, list[Any]] = {}
+    for resource in () if data is None else data.resource_metrics:
+        for scope in resource.scope_metrics:
+            for metric in scope.metrics:
+                if metric.name.startswith("db.client.connection."):
+                    found.setdefault(metric.name, []).extend(metric.data.data_points)
+    return found
 
 
 def test_who_waits_is_told(backend: str, url: str, colour: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -395,3 +394,35 @@ def test_without_observers_nothing_is_measured(
         assert storage.backend == backend
     with pytest.raises(AssertionError):
         Storage.open(url, observers=[Notes()])
+
+
+def test_storages_have_pools_of_their_own_name(new_database: Callable[[str], str]) -> None:
+    """Two observers send to one provider; two storages of one observer are counted together, until they are closed."""
+    reader = InMemoryMetricReader()
+    metering = MeterProvider([reader])
+
+    def counted() -> dict[tuple[str, str], int]:
+        return {
+            (
+                point.attributes["db.client.connection.pool.name"],
+                point.attributes["db.client.connection.state"],
+            ): (point.value)
+            for point in metrics_of(reader).get("db.client.connection.count", [])
+        }
+
+    both = OpenTelemetryObserver(meter_provider=metering)
+    other = OpenTelemetryObserver(meter_provider=metering, pool_name="orders")
+    urls = [new_database(URLS["sqlite"]) for _ in range(3)]
+    with Storage.open(urls[0], observers=[both]) as first, Storage.open(urls[1], observers=[both]) as second:
+        assert counted() == {("sqlite.writer", "used"): 0, ("sqlite.writer", "idle"): 2}
+        with Storage.open(urls[2], observers=[other]), first.transaction():
+            assert counted() == {
+                ("sqlite.writer", "used"): 1,
+                ("sqlite.writer", "idle"): 1,
+                ("orders.writer", "used"): 0,
+                ("orders.writer", "idle"): 1,
+            }
+        second.close()
+        assert counted() == {("sqlite.writer", "used"): 0, ("sqlite.writer", "idle"): 1}
+    assert counted() == {}
+    metering.shutdown()

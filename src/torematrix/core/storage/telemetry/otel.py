@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -39,7 +40,7 @@ class OpenTelemetryObserver(Observer):
         meter_provider: the global one by default.
         pool_name: what the pools of the storage are called in ``db.client.connection.pool.name``; the backend's name by
             default. SQLite's two kinds are called ``sqlite.writer`` and ``sqlite.reader``. An application with several
-            storages of a backend gives each an observer of its own, with a name.
+            storages of a backend tells them apart by an observer for each.
 
     Raises:
         ConfigurationError: opentelemetry-api is not installed.
@@ -86,10 +87,10 @@ class OpenTelemetryObserver(Observer):
             description="How often all connections were in use until the deadline.",
         )
         self._pool_name = pool_name
-        self._open: weakref.WeakSet[Pools] = weakref.WeakSet()
+        self._meter_provider = meter_provider
         meter.create_observable_up_down_counter(
             "db.client.connection.count",
-            [_counting(self._open, pool_name, metrics.Observation)],
+            [_counting(meter_provider, metrics.Observation)],
             unit="{connection}",
             description="How many connections there are, by state.",
         )
@@ -137,7 +138,16 @@ class OpenTelemetryObserver(Observer):
 
     @override
     def opens(self, pools: Pools) -> None:
-        self._open.add(pools)
+        with _adding:
+            _open.setdefault(pools, set()).add((self._meter_provider, self._pool_name))
+
+
+# A meter has one instrument of a name, and calls those back alone who have made it first: not the observers after them.
+# So storages are known to all of them, by the provider they are told to and the name that they have there.
+_open: Final[weakref.WeakKeyDictionary[Pools, set[tuple[MeterProvider | None, str | None]]]] = (
+    weakref.WeakKeyDictionary()
+)
+_adding: Final = threading.Lock()
 
 
 def _named(backend: str, pool: str, name: str | None) -> str:
@@ -146,17 +156,20 @@ def _named(backend: str, pool: str, name: str | None) -> str:
 
 
 def _counting(
-    storages: weakref.WeakSet[Pools], name: str | None, observation: type[Observation]
+    provider: MeterProvider | None, observation: type[Observation]
 ) -> Callable[[CallbackOptions], Iterable[Observation]]:
-    """What the meter calls when it collects; it holds no storage and no observer."""
+    """What a meter of the provider calls when it collects."""
 
     def count(_: CallbackOptions) -> Iterable[Observation]:
         counts: Counter[tuple[str, str]] = Counter()
-        for storage in list(storages):
-            for each in storage.connections():
-                pool = _named(storage.backend, each.pool, name)
-                counts[pool, "used"] += each.used
-                counts[pool, "idle"] += each.idle
+        with _adding:
+            known = [(storage, set(told)) for storage, told in _open.items()]
+        for storage, told in known:
+            for name in (name for to, name in told if to is provider):
+                for each in storage.connections():
+                    pool = _named(storage.backend, each.pool, name)
+                    counts[pool, "used"] += each.used
+                    counts[pool, "idle"] += each.idle
         for (pool, state), number in counts.items():
             yield observation(number, {_POOL: pool, "db.client.connection.state": state})
 
