@@ -299,7 +299,8 @@ def main() -> int:
     if figures and options.page:
         now = dt.datetime.now(dt.UTC)
         facts = [f"{now:%d %B %Y}, {options.rounds} rounds", *described(options.folder, load), *versions]
-        replace_section(PROJECT / "docs/benchmarks.md", "figures of guarantees", page(figures, facts))
+        place = PROJECT / "docs/benchmarks.md"
+        replace_section(place, "figures of guarantees", page(figures, facts), "make guarantees")
     if options.json:
         rounds: Any = {
             name: {title: row.rounds for title, row in measured.items()} for name, measured in figures.items()

@@ -65,9 +65,9 @@ def shown_peers(rows: list[Measured]) -> list[Peer]:
     return [peer for peer in peers if peer.name != FLOOR and any(row.has(peer.name) for row in rows)]
 
 
-def replace_section(path: Path, name: str, text: str) -> None:
-    """Replace what stands between the markers of that name in a page."""
-    begin = f"<!-- {name}: begin (written by `make bench`) -->"
+def replace_section(path: Path, name: str, text: str, command: str = "make bench") -> None:
+    """Replace what stands between the markers of that name in a page, where the command writes."""
+    begin = f"<!-- {name}: begin (written by `{command}`) -->"
     end = f"<!-- {name}: end -->"
     before, rest = path.read_text().split(begin)
     _, after = rest.split(end)
