@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -279,6 +280,25 @@ def test_a_pool_that_is_exhausted_is_told(
     (timeouts,) = metrics_of(reader)["db.client.connection.timeouts"]
     name = "mine.writer" if pool_of(backend) else "mine"
     assert (timeouts.value, dict(timeouts.attributes)) == (1, {"db.client.connection.pool.name": name})
+    metering.shutdown()
+
+
+def test_a_server_that_cannot_be_reached_is_no_exhausted_pool(caplog: pytest.LogCaptureFixture) -> None:
+    """The wait was in vain, and nobody had all connections; neither is it counted as had."""
+    notes, reader = Notes(), InMemoryMetricReader()
+    metering = MeterProvider([reader])
+    observers = [notes, LogObserver(slow=0.2), OpenTelemetryObserver(meter_provider=metering)]
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        url = f"postgresql://u@127.0.0.1:{taken.getsockname()[1]}/d"
+        with pytest.raises(UnavailableError):
+            Storage.open(url, observers=observers, pool_timeout=0.5)
+    (wait,) = notes.told
+    assert (wait.obtained, wait.exhausted, wait.activity) == (False, False, Activity("postgresql", "open"))
+    (line,) = [record.__dict__ for record in caplog.records if "storage_waited" in record.__dict__]
+    assert line["message"].startswith("slow: postgresql open: no connection after 0.")
+    assert metrics_of(reader) == {}
+    assert notes.pools == []
     metering.shutdown()
 
 
