@@ -28,7 +28,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-v
 	$(ARGS)
 
 .PHONY: help setup server-programs servers test lint format types contracts twins check-twins unit unit-others coverage quick docs \
-	demo fuzz faults mutate bench lock clean distclean
+	demo fuzz faults mutate bench guarantees lock clean distclean
 
 help: ## List the commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name text; do \
@@ -120,6 +120,9 @@ quick: server-programs ## Run the fast tests, without coverage
 
 bench: $(READY) ## Measure against hand-written code and SQLAlchemy (ARGS='--only get,list'); writes docs/benchmarks.md
 	@$(BIN)/python bench/run.py $(if $(ARGS),$(ARGS),--page)
+
+guarantees: $(READY) ## Measure what each guarantee costs (ARGS=--help); writes the table in docs/benchmarks.md
+	@$(BIN)/python bench/guarantees.py $(if $(ARGS),$(ARGS),--page)
 
 docs: $(READY) ## Build the documentation into site/, warnings being errors
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from torematrix.core.storage import Index, Searchable
+from torematrix.core.storage import Index, Revision, Searchable
 
 STATUSES: Final = [f"status-{number}" for number in range(10)]
 SIZES: Final = 100_000
@@ -36,6 +36,13 @@ class Item:
     id: str | None = None
     created_at: dt.datetime | None = None
     updated_at: dt.datetime | None = None
+
+
+@dataclass(slots=True)
+class GuardedItem(Item):
+    """An item that no update loses: it has a revision."""
+
+    revision: Annotated[int, Revision()] = 0
 
 
 @dataclass(slots=True)

@@ -72,7 +72,7 @@ class Operation:
     @property
     def is_large(self) -> bool:
         """Whether a turn writes more than a few rows."""
-        return self.method.startswith("bulk_")
+        return self.method.startswith(("bulk_", "many_"))
 
 
 def _ids(stage: Stage, chance: random.Random, calls: int) -> list[Any]:
@@ -92,9 +92,22 @@ def _new_together(stage: Stage, chance: random.Random, calls: int) -> list[Any]:
     ]
 
 
-def _edited(stage: Stage, chance: random.Random, calls: int) -> list[Any]:
-    edited, seed = stage.store("items").edited, chance.getrandbits(32)
-    return [edited(fields, changed_item(fields, seed)) for fields in chance.sample(stage.items, calls)]
+def _edited_of(store: str) -> Arguments:
+    def edited_items(stage: Stage, chance: random.Random, calls: int) -> list[Any]:
+        edited, seed = stage.store(store).edited, chance.getrandbits(32)
+        return [edited(fields, changed_item(fields, seed)) for fields in chance.sample(stage.items, calls)]
+
+    return edited_items
+
+
+_edited = _edited_of("items")
+
+
+def _edited_by(number: int) -> Arguments:
+    def edited_items(stage: Stage, chance: random.Random, calls: int) -> list[Any]:
+        return [_edited(stage, chance, number) for _ in range(calls)]
+
+    return edited_items
 
 
 def _edited_together(stage: Stage, chance: random.Random, calls: int) -> list[Any]:
@@ -203,3 +216,32 @@ OPERATIONS: Final = (
         created="many",
     ),
 )
+
+GUARANTEES: Final = (
+    Operation(
+        *("guarded", "update, guarded by a revision", "update", 8, 6, _edited_of("guarded"), ""),
+        store="guarded",
+        writes=True,
+    ),
+    Operation(
+        "together-1", "one update in a transaction", "many_together", 8, 6, _edited_by(1), "", writes=True
+    ),
+    Operation(
+        "together-100",
+        "100 updates in a transaction",
+        "many_together",
+        1,
+        4,
+        _edited_by(100),
+        "",
+        writes=True,
+    ),
+    Operation(
+        "nested-100", "the same in 10 inner scopes", "many_nested", 1, 4, _edited_by(100), "", writes=True
+    ),
+    Operation(
+        "unnumbered", "BEGIN that takes its snapshot", "many_unnumbered", 8, 6, _edited_by(1), "", writes=True
+    ),
+    Operation("numbered", "the same with its number", "many_numbered", 8, 6, _edited_by(1), "", writes=True),
+)
+"""What only ``guarantees.py`` measures."""

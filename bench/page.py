@@ -11,7 +11,7 @@ import matplotlib as mpl
 from engines.base import OURS, Engine
 from machine import described
 from matplotlib.figure import Figure
-from report import Measured, duration, shown_peers
+from report import Measured, duration, replace_section, shown_peers
 
 _COLOURS: Final = ("#1f6f8b", "#8fb8a8", "#b98ea7", "#c9a86a")
 _TEXT: Final = "#333333"
@@ -21,14 +21,9 @@ def write(
     engine: Engine, rows: list[Measured], versions: list[str], docs: Path, folder: Path, load: float
 ) -> None:
     """Replace what stands between the engine's markers, and its plot."""
-    page = docs / "benchmarks.md"
-    begin = f"<!-- figures of {engine.name}: begin (written by `make bench`) -->"
-    end = f"<!-- figures of {engine.name}: end -->"
-    before, rest = page.read_text().split(begin)
-    _, after = rest.split(end)
     image = f"images/bench-{engine.name}.svg"
     figures = "\n".join(_figures(engine, rows, [*described(folder, load), *versions], image))
-    page.write_text(f"{before}{begin}\n\n{figures}\n\n{end}{after}")
+    replace_section(docs / "benchmarks.md", f"figures of {engine.name}", figures)
     (docs / image).parent.mkdir(exist_ok=True)
     _draw(engine, rows).savefig(docs / image, format="svg", metadata={"Date": None})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from engines.base import FLOOR, OURS, Engine, Peer
@@ -62,6 +63,15 @@ def shown_peers(rows: list[Measured]) -> list[Peer]:
     """Those beside the floor that any of these rows has a figure of."""
     peers = rows[0].engine.peers if rows else ()
     return [peer for peer in peers if peer.name != FLOOR and any(row.has(peer.name) for row in rows)]
+
+
+def replace_section(path: Path, name: str, text: str, command: str = "make bench") -> None:
+    """Replace what stands between the markers of that name in a page, where the command writes."""
+    begin = f"<!-- {name}: begin (written by `{command}`) -->"
+    end = f"<!-- {name}: end -->"
+    before, rest = path.read_text().split(begin)
+    _, after = rest.split(end)
+    path.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")
 
 
 def duration(microseconds: float) -> str:

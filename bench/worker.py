@@ -18,10 +18,10 @@ from typing import Any
 
 from check import answers
 from entities import Fields, articles, items
-from operations import OPERATIONS, Operation
+from operations import GUARANTEES, OPERATIONS, Operation
 
 _BATCH = 5_000
-_BY_NAME = {operation.name: operation for operation in OPERATIONS}
+_BY_NAME = {operation.name: operation for operation in (*OPERATIONS, *GUARANTEES)}
 
 
 class Stage:
@@ -34,8 +34,9 @@ class Stage:
         self.candidate = self.call(make, place)
         self.colour = "async" if inspect.iscoroutinefunction(make) else "sync"
         self.items: list[Fields] = list(items(size, stored=True))
+        self.guarded = self.items
         self.articles: list[Fields] = list(articles(size, stored=True))
-        for name in ("items", "articles"):
+        for name in ("items", "guarded", "articles"):
             self._load(name)
         gc.collect()
         gc.freeze()
@@ -58,7 +59,7 @@ class Stage:
         """The operations that this candidate has a method for."""
         return {
             operation.name
-            for operation in OPERATIONS
+            for operation in _BY_NAME.values()
             if hasattr(self.store(operation.store), operation.method)
             and (self.colour == "async" or operation.tasks == 1)
         }
@@ -80,6 +81,15 @@ class Stage:
             made = results if operation.created == "one" else [entity for many in results for entity in many]
             self.call(store.delete_many, [entity.id for entity in made])
         return taken
+
+    def edited(self, name: str, calls: int, seed: int) -> list[tuple[Any, ...]]:
+        """What is stored now of what a turn of that seed has edited."""
+        operation = _BY_NAME[name]
+        store = self.store(operation.store)
+        given = operation.arguments(self, random.Random(seed), calls)
+        ids = [each.id for many in given for each in (many if isinstance(many, list) else [many])]
+        stored = [self.call(store.get, each) for each in ids]
+        return [(each.id, each.title, each.size, each.tags) for each in stored]
 
     def answers(self) -> dict[str, Any]:
         """What the check compares."""

@@ -15,6 +15,7 @@ power-cut     the power of SQLite's disk fails: unsynced writes are lost, torn, 
 pool          1,000 tasks on five connections, free ones and held ones
 move-kill     SIGKILL for a process that moves entities from another engine to this one, which another one resumes
 crowd         tasks that count and move money, all at once (--kills says how many)
+cancel        every call is cancelled at each point at which it waits, in four ways (--kills says how many times over)
 
 The exit code is 0 when nothing was lost, torn, stored twice, or otherwise than told.
 """
@@ -37,6 +38,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from torematrix.core.storage.testing.faults.cancelling import cancel_everywhere
 from torematrix.core.storage.testing.faults.crowds import crowd_in, use_up_the_pool
 from torematrix.core.storage.testing.faults.cuts import COMMITS, WRITES, cut_connections
 from torematrix.core.storage.testing.faults.engines import (
@@ -66,8 +68,15 @@ KINDS: Final[dict[str, tuple[tuple[str, ...], int]]] = {
     "move-kill": (BACKENDS, 20),
     "pool": (BACKENDS, 1_000),
     "crowd": (BACKENDS, 500),
+    "cancel": (BACKENDS, 1),
 }
 """Each kind: on which backends, and how many when nothing is said."""
+SHOWN: Final = (
+    *("kills", "moves", "cuts", "rounds", "points", "interrupted", "ended", "tasks", "served", "told"),
+    *("steps", "writes", "refused", "kept", "dropped"),
+    *("unknown", "asked_later", "resolved", "forgotten", "without_token"),
+)
+"""The counters that the table shows; the files hold others too."""
 
 
 def _run(
@@ -90,6 +99,11 @@ def _run(
                 kill_moves(source, engine, tally, count // 2 + (at * count) % 2, random, tell)
     elif kind == "crowd":
         crowd_in(engine, tally, count, random, tell)
+    elif kind == "cancel":
+        for _ in range(count):
+            cancel_everywhere(engine, tally, random)
+            tally.add(rounds=1)
+            tell(1)
     elif kind in ("commit-cut", "write-cut"):
         assert isinstance(engine, PostgreSQLEngine | MongoDBEngine)
         cut_connections(engine, tally, count, random, tell, COMMITS if kind == "commit-cut" else WRITES)
@@ -121,21 +135,9 @@ def _table(state: State) -> Table:
     table = Table("kind", "backend", "what", "seconds until it writes again", "faults", title="Faults")
     for name, tally in sorted(state.tallies.items()):
         kind, _, backend = name.partition(" ")
-        known = (
-            "kills",
-            "moves",
-            "cuts",
-            "tasks",
-            "served",
-            "told",
-            "steps",
-            "writes",
-            "refused",
-            "kept",
-            "dropped",
-            "unknown",
+        what = ", ".join(
+            f"{word.replace('_', ' ')} {tally.counts[word]:,}" for word in SHOWN if tally.counts.get(word)
         )
-        what = ", ".join(f"{word} {tally.counts[word]:,}" for word in known if tally.counts.get(word))
         seconds = sorted(tally.seconds)
         times = (
             f"{seconds[0]:.2f} to {seconds[-1]:.2f}, half within {seconds[len(seconds) // 2]:.2f}"
@@ -144,6 +146,26 @@ def _table(state: State) -> Table:
         )
         table.add_row(kind, backend, what, times, str(tally.counts.get("faults", 0)))
     return table
+
+
+def _points(state: State) -> Table:
+    """At how many points each kind of call was cancelled."""
+    counts = {
+        name.removeprefix("cancel "): tally.counts
+        for name, tally in sorted(state.tallies.items())
+        if name.startswith("cancel ")
+    }
+    calls = dict.fromkeys(name for each in counts.values() for name in each if name.startswith("at "))
+    table = Table("call", *counts, title="Points at which calls were cancelled")
+    for call in calls:
+        table.add_row(call.removeprefix("at "), *(f"{each.get(call, 0):,}" for each in counts.values()))
+    return table
+
+
+def _show(state: State, console: Console) -> None:
+    console.print(_table(state))
+    if any(name.startswith("cancel ") for name in state.tallies):
+        console.print(_points(state))
 
 
 def _arguments() -> argparse.Namespace:
@@ -166,10 +188,10 @@ def main() -> int:
     console = Console()
     state = State.read(given.resume)
     if given.show:
-        console.print(_table(state))
+        _show(state, console)
         return 1 if state.faults else 0
     # A pool that cannot connect, and a transaction that is tried again, are what this is about.
-    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+    logging.getLogger("psycopg").setLevel(logging.CRITICAL)
     stamina.instrumentation.set_on_retry_hooks([])
     seed = time.time_ns() if given.seed is None else given.seed
     console.print(f"seed {seed}")
@@ -202,7 +224,7 @@ def main() -> int:
                         state.write(given.resume)
                     for fault in tally.faults:
                         console.print(f"{kind} {backend}: {fault}", markup=False, highlight=False)
-    console.print(_table(state))
+    _show(state, console)
     return 1 if state.faults > before else 0
 
 

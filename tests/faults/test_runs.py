@@ -12,11 +12,21 @@ from random import Random
 import pytest
 
 from torematrix.core.storage.testing.faults.crowds import crowd_in, use_up_the_pool
-from torematrix.core.storage.testing.faults.cuts import COMMITS, WRITES, cut_connections
+from torematrix.core.storage.testing.faults.cuts import (
+    COMMITS,
+    WRITES,
+    Colour,
+    asked_later,
+    cut_connections,
+    proxied,
+    proxy_of,
+)
 from torematrix.core.storage.testing.faults.engines import ReplicaSetEngine
-from torematrix.core.storage.testing.faults.kills import kill_clients, kill_servers
+from torematrix.core.storage.testing.faults.kills import Stage, kill_clients, kill_servers
 from torematrix.core.storage.testing.faults.moves import kill_moves
 from torematrix.core.storage.testing.faults.power_cuts import cut_power
+from torematrix.core.storage.testing.faults.proxy import Cut
+from torematrix.core.storage.testing.faults.steps import Ledger, Outcome
 from torematrix.core.storage.testing.faults.tally import State, Tally
 from torematrix.core.storage.testing.faults.workers import Nursery
 
@@ -78,6 +88,31 @@ def test_a_connection_is_cut(server, target):
     assert tally.counts["cuts"] == 6
 
 
+def test_unknown_outcomes_are_asked_for(server, tmp_path):
+    """Each is counted: resolved to what is stored, or without a token; one that is mistold is a fault."""
+    tally = Tally()
+    stage = Stage(server, tmp_path)
+    with proxy_of(server) as proxy:
+        client = Colour("sync", proxied(server, stage.url, proxy, 1))
+        order = stage.order("", Random(10))
+        ledger = Ledger(Path(order.ledger))
+        client.begin(ledger, order.name, Random(10), list(stage.opening))
+        for place in ("before", "after"):
+            proxy.arm(Cut(place, COMMITS, times=100, gone=60))
+            client.step("transaction")
+            proxy.disarm()
+        client.close()
+        ledger.write(Outcome(order.name, 1_000, "unknown", "CommitUnknown"))
+        ledger.close()
+    server.rest()
+    verdict = stage.check()
+    assert len(verdict.kept) == len(verdict.dropped) == 1
+    assert asked_later(stage, verdict.kept, tally) == []
+    assert tally.counts == {"unknown": 3, "without_token": 1, "asked_later": 2, "resolved": 2}
+    assert len(asked_later(stage, verdict.dropped, tally)) == 2
+    stage.drop()
+
+
 def test_the_power_is_cut():
     tally = Tally()
     cut_power(tally, 60, Random(6))
@@ -116,5 +151,11 @@ def test_the_command(tmp_path):
     for _ in range(2):
         subprocess.run([*command, "--kind", "power-cut", "--kills", "5", "--seed", "1"], check=True)
     assert State.read(state).of("power-cut", "sqlite").counts["cuts"] == 10
+    subprocess.run([*command, "--kind", "cancel", "--backend", "sqlite"], check=True)
+    counts = State.read(state).of("cancel", "sqlite").counts
+    assert counts["rounds"] == 1
+    assert counts["points"] == sum(number for name, number in counts.items() if name.startswith("at ")) > 100
     shown = subprocess.run([*command, "--show"], check=True, capture_output=True, text=True).stdout
     assert "power-cut" in shown
+    assert f"points {counts['points']}" in " ".join(shown.split())
+    assert f"│ {counts['at nested']} " in shown

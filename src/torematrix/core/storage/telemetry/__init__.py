@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..core.observing import Activity, Observer
+from ..core.observing import Activity, Connections, Observer, Pools, Wait
 from .logs import LogObserver
 from .otel import OpenTelemetryObserver
 
-__all__ = ["Activity", "LogObserver", "Observer", "OpenTelemetryObserver"]
+__all__ = ["Activity", "Connections", "LogObserver", "Observer", "OpenTelemetryObserver", "Pools", "Wait"]

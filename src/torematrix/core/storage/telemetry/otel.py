@@ -2,42 +2,56 @@
 
 from __future__ import annotations
 
+import threading
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
 
-from ..core.observing import Activity, Observer
+from ..core.observing import Activity, Observer, Pools, Wait
 from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
     from opentelemetry.trace import TracerProvider
 
 __all__ = ["OpenTelemetryObserver"]
 
 _SCOPE: Final = "torematrix.core.storage"
+_POOL: Final = "db.client.connection.pool.name"
 # Durations of database clients, in seconds: the boundaries that the conventions name.
 _BOUNDARIES: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
 
 
 class OpenTelemetryObserver(Observer):
-    """A span for every activity, a histogram of durations and counters of rows and retries.
+    """A span for every activity, histograms of durations, rows and waits, counters of retries, and what pools hold.
 
     Spans are called ``{operation} {collection}``, are of the kind CLIENT and carry ``db.system.name``,
     ``db.operation.name``, ``db.collection.name``, ``db.response.returned_rows`` and ``error.type``. The metrics are
-    ``db.client.operation.duration`` (s), ``db.client.response.returned_rows`` and ``torematrix.storage.retries``.
-    No statement, filter, id or value is in any of them.
+    ``db.client.operation.duration`` (s), ``db.client.response.returned_rows``, ``torematrix.storage.retries``, and of
+    connections ``db.client.connection.wait_time`` (s, of those that were had), ``db.client.connection.timeouts`` (of
+    pools that were exhausted until the deadline) and ``db.client.connection.count`` (by state, where it is known).
+    No statement, filter, id, value, host or path is in any of them.
 
     Args:
         tracer_provider: the global one by default.
         meter_provider: the global one by default.
+        pool_name: what the pools of the storage are called in ``db.client.connection.pool.name``; the backend's name by
+            default. SQLite's two kinds are called ``sqlite.writer`` and ``sqlite.reader``. An application with several
+            storages of a backend tells them apart by an observer for each.
 
     Raises:
         ConfigurationError: opentelemetry-api is not installed.
     """
 
     def __init__(
-        self, tracer_provider: TracerProvider | None = None, meter_provider: MeterProvider | None = None
+        self,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+        *,
+        pool_name: str | None = None,
     ) -> None:
         try:
             from opentelemetry import metrics, trace
@@ -60,6 +74,25 @@ class OpenTelemetryObserver(Observer):
         )
         self._retries = meter.create_counter(
             "torematrix.storage.retries", unit="{attempt}", description="Transactions that were tried again."
+        )
+        self._wait = meter.create_histogram(
+            "db.client.connection.wait_time",
+            unit="s",
+            description="How long it took to obtain a connection from the pool.",
+            explicit_bucket_boundaries_advisory=_BOUNDARIES,
+        )
+        self._timeouts = meter.create_counter(
+            "db.client.connection.timeouts",
+            unit="{timeout}",
+            description="How often all connections were in use until the deadline.",
+        )
+        self._pool_name = pool_name
+        self._meter_provider = meter_provider
+        meter.create_observable_up_down_counter(
+            "db.client.connection.count",
+            [_counting(meter_provider, metrics.Observation)],
+            unit="{connection}",
+            description="How many connections there are, by state.",
         )
 
     @override
@@ -94,6 +127,53 @@ class OpenTelemetryObserver(Observer):
     @override
     def retries(self, backend: str, attempt: int) -> None:
         self._retries.add(1, {"db.system.name": backend})
+
+    @override
+    def waits(self, wait: Wait) -> None:
+        attributes = {_POOL: _named(wait.backend, wait.pool, self._pool_name)}
+        if wait.obtained:
+            self._wait.record(wait.seconds, attributes)
+        elif wait.exhausted:
+            self._timeouts.add(1, attributes)
+
+    @override
+    def opens(self, pools: Pools) -> None:
+        with _adding:
+            _open.setdefault(pools, set()).add((self._meter_provider, self._pool_name))
+
+
+# A meter has one instrument of a name, and calls those back alone who have made it first: not the observers after them.
+# So storages are known to all of them, by the provider they are told to and the name that they have there.
+_open: Final[weakref.WeakKeyDictionary[Pools, set[tuple[MeterProvider | None, str | None]]]] = (
+    weakref.WeakKeyDictionary()
+)
+_adding: Final = threading.Lock()
+
+
+def _named(backend: str, pool: str, name: str | None) -> str:
+    """The name of a pool. Where it leads to, the host or the file, is nobody's business who reads metrics."""
+    return f"{name or backend}.{pool}" if pool else name or backend
+
+
+def _counting(
+    provider: MeterProvider | None, observation: type[Observation]
+) -> Callable[[CallbackOptions], Iterable[Observation]]:
+    """What a meter of the provider calls when it collects."""
+
+    def count(_: CallbackOptions) -> Iterable[Observation]:
+        counts: Counter[tuple[str, str]] = Counter()
+        with _adding:
+            known = [(storage, set(told)) for storage, told in _open.items()]
+        for storage, told in known:
+            for name in (name for to, name in told if to is provider):
+                for each in storage.connections():
+                    pool = _named(storage.backend, each.pool, name)
+                    counts[pool, "used"] += each.used
+                    counts[pool, "idle"] += each.idle
+        for (pool, state), number in counts.items():
+            yield observation(number, {_POOL: pool, "db.client.connection.state": state})
+
+    return count
 
 
 def _attributes(activity: Activity) -> dict[str, Any]:

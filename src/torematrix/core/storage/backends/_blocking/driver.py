@@ -7,14 +7,15 @@ with the driver's own deadline, and reads go on meanwhile.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 from ...capability import Capabilities
 from ...core._async.port import AsyncDriver, AsyncSession
 from ...core._sync.port import Driver, Session
 from ...core.following import FollowingStep
+from ...core.observing import Connections, Waits
 from ...core.options import Explanation, Progress, TransactionOptions
 from ...core.restructuring import Restructuring
 from ...errors import StorageError, UnavailableError
@@ -23,6 +24,9 @@ from ...query.operations import Collection, Insert, Operation, Patch, Remove, Re
 from .worker import Worker
 
 __all__ = ["BlockingAsyncDriver"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _WRITES: Final = frozenset({Insert, Upsert, Replace, Patch, Remove})
 
@@ -84,6 +88,7 @@ class BlockingAsyncDriver(AsyncDriver):
         self._reader = self._writer if shared else Worker(f"torematrix-{driver.backend}-reader")
         self._turn: asyncio.Lock | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._waits: Waits | None = None
         self.backend = driver.backend
         self.json_documents = driver.json_documents
 
@@ -118,8 +123,23 @@ class BlockingAsyncDriver(AsyncDriver):
         self._writer.stop()
         self._reader.stop()
 
+    def observe(self, waits: Waits) -> None:
+        """As the port says. The driver itself is not told: whoever has the turn finds its connection free."""
+        self._waits = waits
+
+    def connections(self) -> Sequence[Connections]:
+        """As the port says."""
+        return self._driver.connections()
+
     async def _take_turn(self) -> None:
         """Become the task that may write; UnavailableError when others have not finished within the deadline."""
+        if self._waits is None:
+            await self._wait_for_turn()
+        else:
+            with self._waits.waiting("writer"):
+                await self._wait_for_turn()
+
+    async def _wait_for_turn(self) -> None:
         self._check_loop()
         turn = self._turn
         if turn is None:
@@ -148,12 +168,16 @@ class BlockingAsyncDriver(AsyncDriver):
             return await own.worker.finish(self._driver.run, operation, own.session)
         if type(operation) not in _WRITES and not self._shared:
             # Abandoned when the caller is cancelled: a read leaves nothing behind.
-            return await self._reader.submit(self._driver.run, operation, None)
+            return await self._reader.submit(self._queued(self._driver.run), operation, None)
         await self._take_turn()
         try:
             return await self._writer.finish(self._driver.run, operation, None)
         finally:
             self.release_turn()
+
+    def _queued(self, function: Callable[P, R]) -> Callable[P, R]:
+        """A call for the thread that reads, which others may keep waiting."""
+        return function if self._waits is None else self._waits.queued("reader", function)
 
     async def begin(self, options: TransactionOptions) -> AsyncSession:
         writes = self._shared or not options.read_only
@@ -161,8 +185,9 @@ class BlockingAsyncDriver(AsyncDriver):
         if writes:
             await self._take_turn()
         begun: list[Session] = []
+        begin = self._driver.begin if writes else self._queued(self._driver.begin)
         try:
-            await worker.finish(lambda: begun.append(self._driver.begin(options)))
+            await worker.finish(lambda: begun.append(begin(options)))
         except BaseException:
             try:
                 for session in begun:  # begun, but the caller was cancelled and will never end it
@@ -178,15 +203,17 @@ class BlockingAsyncDriver(AsyncDriver):
         worker = self._reader if own is None else own.worker
         turn = own is None and self._shared
         batches = self._driver.stream(operation, None if own is None else own.session)
+        following = _next_batch if turn or own is not None else self._queued(_next_batch)
         try:
             while True:
                 if turn:
                     await self._take_turn()
                 try:
-                    batch = await worker.finish(_next_batch, batches)
+                    batch = await worker.finish(following, batches)
                 finally:
                     if turn:
                         self.release_turn()
+                following = _next_batch  # it has its connection by now
                 if batch is None:
                     return
                 yield batch

@@ -14,6 +14,7 @@ from typing_extensions import override
 from ...capability import Capabilities, Cell, Feature, Support
 from ...core._sync.port import Driver, Session
 from ...core.following import FollowingStep
+from ...core.observing import Waits
 from ...core.options import Explanation, Progress, TransactionOptions
 from ...core.restructuring import Conversion, Restructuring
 from ...errors import ConfigurationError, StorageError, UnavailableError
@@ -114,6 +115,7 @@ class MemoryDriver(Driver):
         self.lock = threading.Lock()
         self._tables: dict[str, Table] = {}
         self._following = Following()
+        self._waits: Waits | None = None
         self._closed = False
         self._cursor_key = config.cursor_key or secrets.token_bytes(32)
 
@@ -134,7 +136,19 @@ class MemoryDriver(Driver):
         self._closed = True
         self._tables.clear()
 
+    @override
+    def observe(self, waits: Waits) -> None:
+        self._waits = waits
+
     def _take(self) -> None:
+        """Wait for one's turn."""
+        if self._waits is None:
+            self._take_turn()
+        else:
+            with self._waits.waiting("writer"):
+                self._take_turn()
+
+    def _take_turn(self) -> None:
         if self._closed:
             raise StorageError("the storage is closed", backend=self.backend)
         if not self.lock.acquire(timeout=self.config.busy_timeout):

@@ -16,6 +16,7 @@ from typing_extensions import override
 from ...capability import Capabilities
 from ...core._sync.port import Driver, Session
 from ...core.following import FollowingStep
+from ...core.observing import Connections, Waits
 from ...core.options import Explanation, Progress, TransactionOptions
 from ...core.restructuring import Restructuring
 from ...errors import StorageError
@@ -128,6 +129,14 @@ class SQLiteDriver(Driver):
     @override
     def capabilities(self) -> Capabilities:
         return self._capabilities
+
+    @override
+    def observe(self, waits: Waits) -> None:
+        self.pool.waits = waits
+
+    @override
+    def connections(self) -> Sequence[Connections]:
+        return self.pool.connections()
 
     @override
     def open(self) -> None:

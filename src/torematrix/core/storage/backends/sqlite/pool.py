@@ -16,6 +16,7 @@ from typing import Final
 
 import apsw
 
+from ...core.observing import Connections, Waits
 from ...errors import StorageError, UnavailableError
 from .config import SQLiteConfig
 from .connection import connect
@@ -41,7 +42,11 @@ def roll_back(connection: apsw.Connection) -> None:
 
 
 class SQLitePool:
-    """Connections, for any number of threads; apsw's errors pass through."""
+    """Connections, for any number of threads; apsw's errors pass through.
+
+    Attributes:
+        waits: who is told how long the writing connection was waited for; readers wait for nobody.
+    """
 
     def __init__(self, config: SQLiteConfig) -> None:
         self.config = config
@@ -52,6 +57,7 @@ class SQLitePool:
         self._local = threading.local()
         self._all: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()
         self._spare: list[apsw.Connection] = []
+        self.waits: Waits | None = None
         _pools.add(self)
 
     @property
@@ -121,6 +127,12 @@ class SQLitePool:
 
     def take_writer(self) -> apsw.Connection:
         """The writing connection, to be given back; UnavailableError when it is not free in time."""
+        if self.waits is None:
+            return self._take_writer()
+        with self.waits.waiting("writer"):
+            return self._take_writer()
+
+    def _take_writer(self) -> apsw.Connection:
         self.check_usable()
         if not self._write_lock.acquire(timeout=self.config.busy_timeout):
             raise UnavailableError(
@@ -132,6 +144,13 @@ class SQLitePool:
             self._write_lock.release()
             raise StorageError("the storage is closed", backend="sqlite")
         return writer
+
+    def connections(self) -> tuple[Connections, ...]:
+        """Whether the writing connection is in use; who reads has a connection of his own."""
+        if self._writer is None:
+            return ()
+        used = int(self._write_lock.locked())
+        return (Connections("writer", used, 1 - used),)
 
     def give_back(self, connection: apsw.Connection, *, writes: bool) -> None:
         """Return what ``take_writer`` or a reading session took."""

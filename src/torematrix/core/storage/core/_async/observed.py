@@ -5,13 +5,13 @@ This is the one place where all that a storage does with its engine passes by, w
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any, cast
 
 from ...model.codec import Row
 from ...query.operations import Collection, Found, Operation, Ranked, Scan, name_of
-from ..observing import Activity, Observers
+from ..observing import Activity, Connections, Observers
 from ..options import Explanation, TransactionOptions
 from ..restructuring import Restructuring
 from .port import AsyncDriver, AsyncSession
@@ -21,6 +21,7 @@ __all__ = ["observed"]
 
 def observed(driver: AsyncDriver, observers: Observers) -> AsyncDriver:
     """The driver, with observers looking on."""
+    driver.observe(observers.waits(driver.backend))
     return cast("AsyncDriver", AsyncObservedDriver(driver, observers))  # what is not its own it passes on
 
 
@@ -39,6 +40,11 @@ class AsyncObservedDriver:
         """As the driver's."""
         with self._observers.watch(Activity(self.backend, "open")):
             await self._driver.open()
+        self._observers.opened(self)
+
+    def connections(self) -> Sequence[Connections]:
+        """As the driver's."""
+        return self._driver.connections()
 
     async def ensure(self, collection: Collection) -> None:
         """As the driver's."""
@@ -59,11 +65,15 @@ class AsyncObservedDriver:
     async def stream(self, operation: Scan, session: AsyncSession | None) -> AsyncGenerator[list[Row], None]:
         """As the driver's; the time is that until the last row was taken, or nobody wanted more."""
         with self._observers.watch(
-            Activity(self.backend, "stream", operation.collection.name, session is not None)
+            Activity(self.backend, "stream", operation.collection.name, session is not None), in_steps=True
         ) as watched:
             watched.rows = 0
             async with aclosing(self._driver.stream(operation, _own(session))) as batches:
-                async for batch in batches:
+                while True:
+                    with watched.at_work():
+                        batch = await anext(batches, None)
+                    if batch is None:
+                        return
                     watched.rows += len(batch)
                     yield batch
 

@@ -7,7 +7,7 @@ the client library's errors become ours, by their codes, never by their text.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from ...errors import InvalidQueryError, StorageError, UnsupportedError
 from ...model.codec import Row
 from ...query.operations import Collection, Operation, Scan
 from ..following import FollowingStep
+from ..observing import Connections, Waits
 from ..options import Explanation, Progress, TransactionOptions
 from ..restructuring import Restructuring
 
@@ -137,6 +138,14 @@ class AsyncDriver(Protocol):
     async def explain(self, operation: Operation | Scan, session: AsyncSession | None = None) -> Explanation:
         """What ``run`` would send, and the engine's plan for it; nothing is changed."""
         ...
+
+    def observe(self, waits: Waits) -> None:
+        """Tell of every wait for a connection, from now on; called before it is opened, where somebody looks on."""
+        return
+
+    def connections(self) -> Sequence[Connections]:
+        """How many connections there are now, by pool; called in any thread. Nothing where that cannot be told."""
+        return ()
 
     async def cursor_key(self) -> bytes:
         """The secret that signs cursors, kept with the database unless configured: at least 32 bytes."""

@@ -6,13 +6,13 @@ This is the one place where all that a storage does with its engine passes by, w
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import Any, cast
 
 from ...model.codec import Row
 from ...query.operations import Collection, Found, Operation, Ranked, Scan, name_of
-from ..observing import Activity, Observers
+from ..observing import Activity, Connections, Observers
 from ..options import Explanation, TransactionOptions
 from ..restructuring import Restructuring
 from .port import Driver, Session
@@ -22,6 +22,7 @@ __all__ = ["observed"]
 
 def observed(driver: Driver, observers: Observers) -> Driver:
     """The driver, with observers looking on."""
+    driver.observe(observers.waits(driver.backend))
     return cast("Driver", ObservedDriver(driver, observers))  # what is not its own it passes on
 
 
@@ -40,6 +41,11 @@ class ObservedDriver:
         """As the driver's."""
         with self._observers.watch(Activity(self.backend, "open")):
             self._driver.open()
+        self._observers.opened(self)
+
+    def connections(self) -> Sequence[Connections]:
+        """As the driver's."""
+        return self._driver.connections()
 
     def ensure(self, collection: Collection) -> None:
         """As the driver's."""
@@ -60,11 +66,15 @@ class ObservedDriver:
     def stream(self, operation: Scan, session: Session | None) -> Generator[list[Row], None, None]:
         """As the driver's; the time is that until the last row was taken, or nobody wanted more."""
         with self._observers.watch(
-            Activity(self.backend, "stream", operation.collection.name, session is not None)
+            Activity(self.backend, "stream", operation.collection.name, session is not None), in_steps=True
         ) as watched:
             watched.rows = 0
             with closing(self._driver.stream(operation, _own(session))) as batches:
-                for batch in batches:
+                while True:
+                    with watched.at_work():
+                        batch = next(batches, None)
+                    if batch is None:
+                        return
                     watched.rows += len(batch)
                     yield batch
 

@@ -51,11 +51,14 @@ def cancel_everywhere(
 ) -> None:
     """Interrupt each kind of call at each point, in each way, and look what it has left.
 
+    Counted are the ``points`` that were met, by the kind of call too (``at create``), and whether the call was
+    ``interrupted`` there or ``ended`` all the same, since nothing was left that could be.
+
     Args:
         engine: where.
         tally: what is added to.
         random: what the calls write.
-        tell: is told of each time.
+        tell: is told of each point.
         ways: in which it is interrupted.
         every: only each so manieth point.
     """
@@ -184,7 +187,7 @@ class _Canceller:
             self._tally.blame([f"swallowed: {where}, went on"])
         if not points.met:
             return False
-        self._tally.add(points=1, **{"interrupted" if interrupted else "ended": 1})
+        self._tally.add(points=1, **{"interrupted" if interrupted else "ended": 1, f"at {self._kind}": 1})
         self._tell(1)
         try:
             await self._calls.follow()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -21,7 +21,7 @@ from .steps import Ledger, Outcome, read_ledger
 from .tally import Tally
 from .wires import MongoDBWire, PostgreSQLWire
 
-__all__ = ["COMMITS", "WRITES", "Colour", "cut_connections", "proxied"]
+__all__ = ["COMMITS", "WRITES", "Colour", "asked_later", "cut_connections", "proxied", "proxy_of"]
 
 COMMITS: Final = frozenset({"COMMIT", "commitTransaction"})
 WRITES: Final = frozenset(
@@ -137,7 +137,7 @@ def cut_connections(
             engine.rest()
             verdict = stage.check()
             tally.judge(verdict)
-            tally.blame(_asked_later(stage, dict.fromkeys(verdict.kept, True), tally))
+            tally.blame(asked_later(stage, verdict.kept, tally))
             stage.drop()
             if tally.faults:
                 return
@@ -171,8 +171,17 @@ def _cut_once(
     return 0
 
 
-def _asked_later(stage: Stage, kept: dict[tuple[str, int], bool], tally: Tally) -> list[str]:
-    """Ask for the outcomes that were not known, and compare them with what is stored."""
+def asked_later(stage: Stage, kept: Collection[tuple[str, int]], tally: Tally) -> list[str]:
+    """Ask for the outcomes that were not known; those that are not as is stored.
+
+    Counted are the ``unknown`` ones, those of them ``without_token``, and of the others those ``resolved`` to what is
+    stored and those ``forgotten`` by the server.
+
+    Args:
+        stage: the database, and what clients were told.
+        kept: the steps of unknown outcome that are stored.
+        tally: what is added to.
+    """
     wrong: list[str] = []
     with Storage.open(stage.url) as storage:
         for entry in read_ledger(stage.ledgers):
@@ -184,7 +193,11 @@ def _asked_later(stage: Stage, kept: dict[tuple[str, int], bool], tally: Tally) 
                 continue
             outcome = storage.commit_outcome(entry.token)
             tally.add(asked_later=1)
-            if outcome is not None and outcome != kept.get((entry.lane, entry.number), False):
+            if outcome is None:
+                tally.add(forgotten=1)
+            elif outcome == ((entry.lane, entry.number) in kept):
+                tally.add(resolved=1)
+            else:
                 wrong.append(
                     f"unknown: step {entry.number} of {entry.lane} is said to be {outcome}, and is not"
                 )

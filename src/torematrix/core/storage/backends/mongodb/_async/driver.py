@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import weakref
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing_extensions import override
 from ....capability import Capabilities, Feature
 from ....core._async.port import AsyncDriver, AsyncSession
 from ....core.following import FollowingStep
+from ....core.observing import Connections, Waits
 from ....core.options import Explanation, Progress, TransactionOptions
 from ....core.restructuring import Restructuring
 from ....errors import StorageError, UnavailableError
@@ -46,6 +47,7 @@ from ..capabilities import capabilities
 from ..compile import Compiler
 from ..config import MongoDBConfig
 from ..errors import translate
+from ..monitoring import PoolListener
 from ..names import ID
 from ..outcomes import read_token
 from ..plan import CollectionPlan
@@ -100,6 +102,7 @@ class AsyncMongoDriver(AsyncDriver):
         self._plans: dict[str, list[CollectionPlan]] = {}
         self._closed = False
         self._parents: AsyncServer | None = None
+        self._listener: PoolListener | None = None
         _drivers.add(self)
 
     def was_forked(self) -> None:
@@ -152,12 +155,20 @@ class AsyncMongoDriver(AsyncDriver):
         return self._writer
 
     @override
+    def observe(self, waits: Waits) -> None:
+        self._listener = PoolListener(waits)
+
+    @override
+    def connections(self) -> Sequence[Connections]:
+        return () if self._listener is None or self._server is None else self._listener.connections()
+
+    @override
     async def open(self) -> None:
         if self._closed:
             raise StorageError("the storage is closed", backend=self.backend)
         if self._server is not None or self._parents is not None:
             return
-        server = AsyncServer(self.config, self._finish)
+        server = AsyncServer(self.config, self._finish, self._listener)
         try:
             await server.connect()
             self._cursor_key = self.config.cursor_key or await ensure.prepare(server)

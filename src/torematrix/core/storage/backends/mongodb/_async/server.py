@@ -24,6 +24,7 @@ from ....errors import StorageError
 from ..config import Durability, MongoDBConfig
 from ..errors import NO_SNAPSHOT, NO_SUCH_TRANSACTION, RETRYABLE, check_written, duplicate_of, translate
 from ..finishing import AsyncCancelling
+from ..monitoring import PoolListener
 from ..options import (
     RAW,
     READING,
@@ -66,6 +67,11 @@ class AsyncFinish(Protocol):
 class AsyncServer:
     """A client and one database of it.
 
+    Args:
+        config: how it is reached.
+        finish: brings work to its end although the caller is cancelled.
+        listener: is told of its connections; None where nobody wants to know.
+
     Attributes:
         config: how it is reached.
         finish: brings work to its end although the caller is cancelled.
@@ -77,7 +83,9 @@ class AsyncServer:
         version: the server's version.
     """
 
-    def __init__(self, config: MongoDBConfig, finish: AsyncFinish) -> None:
+    def __init__(
+        self, config: MongoDBConfig, finish: AsyncFinish, listener: PoolListener | None = None
+    ) -> None:
         self.config = config
         self.finish = finish
         self.deadline = config.operation_timeout
@@ -89,8 +97,11 @@ class AsyncServer:
         self._journal = journal(config)
         self._writing: deque[_Numbered] = deque()
         check_connection(config)
+        options = client_options(config)
+        if listener is not None:
+            options["event_listeners"] = [listener]
         try:
-            self.client: Any = AsyncMongoClient(config.connection, connect=False, **client_options(config))
+            self.client: Any = AsyncMongoClient(config.connection, connect=False, **options)
         except (PyMongoError, ValueError, TypeError):
             raise refused() from None
         self.database: Any = self.client.get_database(

@@ -25,6 +25,7 @@ from ....errors import StorageError
 from ..config import Durability, MongoDBConfig
 from ..errors import NO_SNAPSHOT, NO_SUCH_TRANSACTION, RETRYABLE, check_written, duplicate_of, translate
 from ..finishing import Cancelling
+from ..monitoring import PoolListener
 from ..options import (
     RAW,
     READING,
@@ -65,6 +66,11 @@ class Finish(Protocol):
 class Server:
     """A client and one database of it.
 
+    Args:
+        config: how it is reached.
+        finish: brings work to its end although the caller is cancelled.
+        listener: is told of its connections; None where nobody wants to know.
+
     Attributes:
         config: how it is reached.
         finish: brings work to its end although the caller is cancelled.
@@ -76,7 +82,7 @@ class Server:
         version: the server's version.
     """
 
-    def __init__(self, config: MongoDBConfig, finish: Finish) -> None:
+    def __init__(self, config: MongoDBConfig, finish: Finish, listener: PoolListener | None = None) -> None:
         self.config = config
         self.finish = finish
         self.deadline = config.operation_timeout
@@ -88,8 +94,11 @@ class Server:
         self._journal = journal(config)
         self._writing: deque[_Numbered] = deque()
         check_connection(config)
+        options = client_options(config)
+        if listener is not None:
+            options["event_listeners"] = [listener]
         try:
-            self.client: Any = MongoClient(config.connection, connect=False, **client_options(config))
+            self.client: Any = MongoClient(config.connection, connect=False, **options)
         except (PyMongoError, ValueError, TypeError):
             raise refused() from None
         self.database: Any = self.client.get_database(

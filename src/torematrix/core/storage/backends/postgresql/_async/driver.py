@@ -14,6 +14,7 @@ from typing_extensions import override
 from ....capability import Capabilities, Feature
 from ....core._async.port import AsyncDriver, AsyncSession
 from ....core.following import FollowingStep
+from ....core.observing import Connections, Waits
 from ....core.options import Explanation, Isolation, Progress, TransactionOptions
 from ....core.restructuring import Restructuring
 from ....errors import CommitUnknown, ConflictError, DuplicateError, StorageError
@@ -52,7 +53,7 @@ from .explain import explain
 from .lost import NUMBER, are_same, notes_of, number_of, outcome_of, settle
 from .pool import AsyncPool
 from .session import AsyncPostgreSQLSession, begin_statement
-from .statements import execute, fetch, fetch_in_parts
+from .statements import close, commit, execute, fetch, fetch_in_parts, undo
 
 __all__ = ["AsyncPostgreSQLDriver"]
 
@@ -74,6 +75,7 @@ class AsyncPostgreSQLDriver(AsyncDriver):
     def __init__(self, config: PostgreSQLConfig) -> None:
         self.config = config
         self.pool = AsyncPool(config)
+        self._waits: Waits | None = None
         self._capabilities = UNKNOWN
         self._cursor_key = b""
         self._opening = AsyncWaiting.lock()
@@ -82,6 +84,15 @@ class AsyncPostgreSQLDriver(AsyncDriver):
     @override
     def capabilities(self) -> Capabilities:
         return self._capabilities
+
+    @override
+    def observe(self, waits: Waits) -> None:
+        self._waits = waits
+        self.pool = AsyncPool(self.config, waits)
+
+    @override
+    def connections(self) -> Sequence[Connections]:
+        return self.pool.connections()
 
     @override
     async def open(self) -> None:
@@ -99,7 +110,7 @@ class AsyncPostgreSQLDriver(AsyncDriver):
                 server = await ensure.prepare(link, self.config)
         except BaseException:
             await AsyncWaiting.finished(pool.close)
-            self.pool = AsyncPool(self.config)
+            self.pool = AsyncPool(self.config, self._waits)
             raise
         self._capabilities = capabilities(server.version, trigrams=server.trigrams)
         self._cursor_key = self.config.cursor_key or server.cursor_key
@@ -199,14 +210,14 @@ class AsyncPostgreSQLDriver(AsyncDriver):
             try:
                 yield link
             except psycopg.Error as error:
-                await AsyncWaiting.finished(_undo, link)
+                await AsyncWaiting.finished(undo, link)
                 error.add_note(_UNDONE)
                 raise
             except BaseException:
-                await AsyncWaiting.finished(_undo, link)
+                await AsyncWaiting.finished(undo, link)
                 raise
             try:
-                await AsyncWaiting.finished(_commit, link)
+                await AsyncWaiting.finished(commit, link)
             except psycopg.Error as error:
                 if number is None or not is_lost(error):
                     raise
@@ -245,7 +256,7 @@ class AsyncPostgreSQLDriver(AsyncDriver):
         return AsyncPostgreSQLSession(self, link, None if options.read_only or row is None else str(row[0]))
 
     async def _let_go(self, link: AsyncLink) -> None:
-        await _undo(link)
+        await undo(link)
         await self.pool.give_back(link)
 
     @override
@@ -267,7 +278,7 @@ class AsyncPostgreSQLDriver(AsyncDriver):
                     async for part in parts:
                         yield plan.rows(part)
             finally:
-                await AsyncWaiting.finished(_close, link, name)
+                await AsyncWaiting.finished(close, link, name)
 
     @override
     def native(self, session: AsyncSession | None) -> AsyncLink:
@@ -470,23 +481,3 @@ class AsyncPostgreSQLDriver(AsyncDriver):
         Search: _search,
         Aggregate: _aggregate,
     }
-
-
-async def _commit(link: AsyncLink) -> None:
-    await execute(link, "COMMIT")
-
-
-async def _undo(link: AsyncLink) -> None:
-    """Roll back whatever is open; a connection that cannot is closed, which rolls back too."""
-    try:
-        if not link.is_idle:
-            await execute(link, "ROLLBACK")
-    except psycopg.Error:
-        await link.close()
-
-
-async def _close(link: AsyncLink, name: str) -> None:
-    """Close a cursor; one whose transaction has failed or whose connection is gone is closed already."""
-    with contextlib.suppress(psycopg.Error):
-        if link.is_in_transaction:
-            await execute(link, f"CLOSE {name}")

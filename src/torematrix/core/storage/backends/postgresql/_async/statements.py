@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Final
 
+import psycopg
 from psycopg import AsyncRawCursor
 
 from .connection import AsyncLink
 
-__all__ = ["execute", "fetch", "fetch_in_parts"]
+__all__ = ["close", "commit", "execute", "fetch", "fetch_in_parts", "undo"]
 
 _LARGE: Final = 10_000
 """Results of more rows are not kept by the connection's cursor."""
@@ -60,3 +62,24 @@ async def fetch_in_parts(
             yield rows
         if given < batch_size:
             return
+
+
+async def commit(link: AsyncLink) -> None:
+    """Commit the transaction of a connection."""
+    await execute(link, "COMMIT")
+
+
+async def undo(link: AsyncLink) -> None:
+    """Roll back whatever is open; a connection that cannot is closed, which rolls back too."""
+    try:
+        if not link.is_idle:
+            await execute(link, "ROLLBACK")
+    except psycopg.Error:
+        await link.close()
+
+
+async def close(link: AsyncLink, name: str) -> None:
+    """Close a cursor; one whose transaction has failed or whose connection is gone is closed already."""
+    with contextlib.suppress(psycopg.Error):
+        if link.is_in_transaction:
+            await execute(link, f"CLOSE {name}")

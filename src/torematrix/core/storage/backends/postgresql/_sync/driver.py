@@ -15,6 +15,7 @@ from typing_extensions import override
 from ....capability import Capabilities, Feature
 from ....core._sync.port import Driver, Session
 from ....core.following import FollowingStep
+from ....core.observing import Connections, Waits
 from ....core.options import Explanation, Isolation, Progress, TransactionOptions
 from ....core.restructuring import Restructuring
 from ....errors import CommitUnknown, ConflictError, DuplicateError, StorageError
@@ -53,7 +54,7 @@ from .explain import explain
 from .lost import NUMBER, are_same, notes_of, number_of, outcome_of, settle
 from .pool import Pool
 from .session import PostgreSQLSession, begin_statement
-from .statements import execute, fetch, fetch_in_parts
+from .statements import close, commit, execute, fetch, fetch_in_parts, undo
 
 __all__ = ["PostgreSQLDriver"]
 
@@ -75,6 +76,7 @@ class PostgreSQLDriver(Driver):
     def __init__(self, config: PostgreSQLConfig) -> None:
         self.config = config
         self.pool = Pool(config)
+        self._waits: Waits | None = None
         self._capabilities = UNKNOWN
         self._cursor_key = b""
         self._opening = Waiting.lock()
@@ -83,6 +85,15 @@ class PostgreSQLDriver(Driver):
     @override
     def capabilities(self) -> Capabilities:
         return self._capabilities
+
+    @override
+    def observe(self, waits: Waits) -> None:
+        self._waits = waits
+        self.pool = Pool(self.config, waits)
+
+    @override
+    def connections(self) -> Sequence[Connections]:
+        return self.pool.connections()
 
     @override
     def open(self) -> None:
@@ -100,7 +111,7 @@ class PostgreSQLDriver(Driver):
                 server = ensure.prepare(link, self.config)
         except BaseException:
             Waiting.finished(pool.close)
-            self.pool = Pool(self.config)
+            self.pool = Pool(self.config, self._waits)
             raise
         self._capabilities = capabilities(server.version, trigrams=server.trigrams)
         self._cursor_key = self.config.cursor_key or server.cursor_key
@@ -200,14 +211,14 @@ class PostgreSQLDriver(Driver):
             try:
                 yield link
             except psycopg.Error as error:
-                Waiting.finished(_undo, link)
+                Waiting.finished(undo, link)
                 error.add_note(_UNDONE)
                 raise
             except BaseException:
-                Waiting.finished(_undo, link)
+                Waiting.finished(undo, link)
                 raise
             try:
-                Waiting.finished(_commit, link)
+                Waiting.finished(commit, link)
             except psycopg.Error as error:
                 if number is None or not is_lost(error):
                     raise
@@ -246,7 +257,7 @@ class PostgreSQLDriver(Driver):
         return PostgreSQLSession(self, link, None if options.read_only or row is None else str(row[0]))
 
     def _let_go(self, link: Link) -> None:
-        _undo(link)
+        undo(link)
         self.pool.give_back(link)
 
     @override
@@ -266,7 +277,7 @@ class PostgreSQLDriver(Driver):
                     for part in parts:
                         yield plan.rows(part)
             finally:
-                Waiting.finished(_close, link, name)
+                Waiting.finished(close, link, name)
 
     @override
     def native(self, session: Session | None) -> Link:
@@ -467,23 +478,3 @@ class PostgreSQLDriver(Driver):
         Search: _search,
         Aggregate: _aggregate,
     }
-
-
-def _commit(link: Link) -> None:
-    execute(link, "COMMIT")
-
-
-def _undo(link: Link) -> None:
-    """Roll back whatever is open; a connection that cannot is closed, which rolls back too."""
-    try:
-        if not link.is_idle:
-            execute(link, "ROLLBACK")
-    except psycopg.Error:
-        link.close()
-
-
-def _close(link: Link, name: str) -> None:
-    """Close a cursor; one whose transaction has failed or whose connection is gone is closed already."""
-    with contextlib.suppress(psycopg.Error):
-        if link.is_in_transaction:
-            execute(link, f"CLOSE {name}")

@@ -24,6 +24,7 @@ from typing import Final
 import psycopg
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
+from ....core.observing import Connections, Waits
 from ....errors import StorageError, UnavailableError
 from ..adapters import ADAPTERS
 from ..config import PostgreSQLConfig
@@ -53,10 +54,13 @@ class Pool:
 
     Args:
         config: how they are made, and how many.
+        waits: who is told how long one was waited for; None where nobody wants to know.
     """
 
-    def __init__(self, config: PostgreSQLConfig) -> None:
+    def __init__(self, config: PostgreSQLConfig, waits: Waits | None = None) -> None:
         self._config = config
+        self._waits = waits
+        self._made: list[weakref.ref[Link]] = []
         self._idle: deque[Link] = deque()
         self._dead: list[Link] = []
         self._lent: set[Link] = set()
@@ -115,11 +119,24 @@ class Pool:
     def _configure(self, link: Link) -> None:
         link.set_up(self._config)
         self._failed = None
+        with self._counting:
+            self._made = [*(ref for ref in self._made if _is_open(ref)), weakref.ref(link)]
+
+    def connections(self) -> tuple[Connections, ...]:
+        """How many there are now."""
+        behind = self._behind
+        if behind is None:
+            return ()
+        idle = len(self._idle) + behind.get_stats()["pool_available"]
+        return (Connections("", max(0, sum(map(_is_open, self._made)) - idle), idle),)
 
     # ------------------------------------------------------------------------------------------------ taking, giving
 
     def ready(self) -> Link | None:
-        """A connection that is at hand, or None: then ``take`` waits for one."""
+        """A connection that is at hand, or None: then ``take`` waits for one, as always where waits are told."""
+        return self._at_hand() if self._waits is None else None
+
+    def _at_hand(self) -> Link | None:
         if self._home is not Waiting.here():
             raise self._elsewhere()
         try:
@@ -143,7 +160,13 @@ class Pool:
             UnavailableError: there was none within ``pool_timeout``.
             PermissionDeniedError, ConfigurationError: the server refuses to be connected to.
         """
-        link = self.ready()
+        if self._waits is None:
+            return self._take()
+        with self._waits.waiting():
+            return self._take()
+
+    def _take(self) -> Link:
+        link = self._at_hand()
         if link is not None:
             return link
         behind = self._behind
@@ -157,7 +180,7 @@ class Pool:
             self._waiting += 1
         try:
             # Somebody may have laid one down before it could be seen that one is waited for.
-            link = self.ready()
+            link = self._at_hand()
             if link is None:
                 link = self._from(behind)
                 link.since = monotonic()
@@ -254,6 +277,11 @@ class Pool:
         """Use no connection any more: two processes that speak on one would garble each other's words."""
         if self._home is not self:
             self._home = _FORKED
+
+
+def _is_open(link: weakref.ref[Link]) -> bool:
+    there = link()
+    return there is not None and not there.closed
 
 
 def _forget_all() -> None:

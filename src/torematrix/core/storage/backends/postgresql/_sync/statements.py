@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator, Sequence
 from typing import Any, Final
 
+import psycopg
 from psycopg import RawCursor
 
 from .connection import Link
 
-__all__ = ["execute", "fetch", "fetch_in_parts"]
+__all__ = ["close", "commit", "execute", "fetch", "fetch_in_parts", "undo"]
 
 _LARGE: Final = 10_000
 """Results of more rows are not kept by the connection's cursor."""
@@ -57,3 +59,24 @@ def fetch_in_parts(
             yield rows
         if given < batch_size:
             return
+
+
+def commit(link: Link) -> None:
+    """Commit the transaction of a connection."""
+    execute(link, "COMMIT")
+
+
+def undo(link: Link) -> None:
+    """Roll back whatever is open; a connection that cannot is closed, which rolls back too."""
+    try:
+        if not link.is_idle:
+            execute(link, "ROLLBACK")
+    except psycopg.Error:
+        link.close()
+
+
+def close(link: Link, name: str) -> None:
+    """Close a cursor; one whose transaction has failed or whose connection is gone is closed already."""
+    with contextlib.suppress(psycopg.Error):
+        if link.is_in_transaction:
+            execute(link, f"CLOSE {name}")

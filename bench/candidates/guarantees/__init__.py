@@ -1,0 +1,1 @@
+"""The library, with one guarantee more or less than its defaults."""
