@@ -12,6 +12,7 @@ step-down     the primary of a replica set of three steps down, or is killed
 commit-cut    the connection is cut at COMMIT: before it, behind it, or at the same time
 write-cut     the same at a single write
 power-cut     the power of SQLite's disk fails: unsynced writes are lost, torn, or garbage
+live-kill     the same, while writers go on in the source, until they are told to go over
 pool          1,000 tasks on five connections, free ones and held ones
 move-kill     SIGKILL for a process that moves entities from another engine to this one, which another one resumes
 crowd         tasks that count and move money, all at once (--kills says how many)
@@ -50,6 +51,7 @@ from torematrix.core.storage.testing.faults.engines import (
 )
 from torematrix.core.storage.testing.faults.entities import BULK
 from torematrix.core.storage.testing.faults.kills import kill_clients, kill_servers
+from torematrix.core.storage.testing.faults.live import kill_live_moves
 from torematrix.core.storage.testing.faults.moves import kill_moves
 from torematrix.core.storage.testing.faults.power_cuts import cut_power
 from torematrix.core.storage.testing.faults.tally import State, Tally
@@ -66,13 +68,26 @@ KINDS: Final[dict[str, tuple[tuple[str, ...], int]]] = {
     "write-cut": (SERVERS, 20),
     "power-cut": (("sqlite",), 200),
     "move-kill": (BACKENDS, 20),
+    "live-kill": (BACKENDS, 20),
     "pool": (BACKENDS, 1_000),
     "crowd": (BACKENDS, 500),
     "cancel": (BACKENDS, 1),
 }
 """Each kind: on which backends, and how many when nothing is said."""
 SHOWN: Final = (
-    *("kills", "moves", "cuts", "rounds", "points", "interrupted", "ended", "tasks", "served", "told"),
+    *(
+        "kills",
+        "moves",
+        "acknowledged",
+        "cuts",
+        "rounds",
+        "points",
+        "interrupted",
+        "ended",
+        "tasks",
+        "served",
+        "told",
+    ),
     *("steps", "writes", "refused", "kept", "dropped"),
     *("unknown", "asked_later", "resolved", "forgotten", "without_token"),
 )
@@ -91,12 +106,13 @@ def _run(
     if kind == "pool":
         use_up_the_pool(engine, tally, count)
         tell(count)
-    elif kind == "move-kill":
+    elif kind in ("move-kill", "live-kill"):
         # Its two sources: each of the other engines, for half of the kills.
         others = [name for name in BACKENDS if name != engine.name]
         for at, name in enumerate(others):
             with contextlib.closing(engine_of(name)) as source:
-                kill_moves(source, engine, tally, count // 2 + (at * count) % 2, random, tell)
+                kill = kill_moves if kind == "move-kill" else kill_live_moves
+                kill(source, engine, tally, count // 2 + (at * count) % 2, random, tell)
     elif kind == "crowd":
         crowd_in(engine, tally, count, random, tell)
     elif kind == "cancel":

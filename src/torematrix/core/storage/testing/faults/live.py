@@ -33,6 +33,8 @@ _AFTERWARDS: Final = 20
 _REST: Final = 0.001  # seconds: a writer to memory would be faster than any database
 _LONGEST: Final = 2.0  # seconds until a kill, at most
 _STARTING: Final = 0.4
+_MOST: Final = 8
+"""So often one move is killed: then it may end."""
 _ENDS: Final = 120.0
 
 
@@ -177,10 +179,11 @@ def _move(origin: str, destination: str, tally: Tally, random: Random) -> int:
     try:
         for writer in writers:
             writer.start()
-        code, report = _killed_or_done(origin, destination, random)
+        code, report = -1, {}
         while code < 0:
-            killed += 1
-            code, report = _killed_or_done(origin, destination, random)
+            longest = _STARTING + random.uniform(0, _LONGEST) if killed < _MOST else _ENDS
+            code, report = _killed_or_done(origin, destination, longest)
+            killed += code < 0
         if code or not (report["verified"] and report["cut_over"]):
             tally.blame([f"a live move ended with exit code {code}: {report}"])
             return killed
@@ -199,13 +202,13 @@ def _move(origin: str, destination: str, tally: Tally, random: Random) -> int:
     return killed
 
 
-def _killed_or_done(origin: str, destination: str, random: Random) -> tuple[int, dict[str, Any]]:
+def _killed_or_done(origin: str, destination: str, longest: float) -> tuple[int, dict[str, Any]]:
     """The exit code of one process that moves, negative when it was killed, and what it has reported."""
     process = subprocess.Popen(  # noqa: S603 - this module
         [sys.executable, "-m", __name__, origin, destination], stdout=subprocess.PIPE
     )
     try:
-        told, _ = process.communicate(timeout=_STARTING + random.uniform(0, _LONGEST))
+        told, _ = process.communicate(timeout=longest)
     except subprocess.TimeoutExpired:
         process.kill()
         told, _ = process.communicate(timeout=_ENDS)
