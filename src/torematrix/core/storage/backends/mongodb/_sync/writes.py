@@ -266,7 +266,8 @@ class Writer:
                 session.adds(plan.texts, held[identity], -1)
                 session.adds(plan.texts, held_now)
         if session.has_marks:
-            session.remember(plan.collection, dict(held))
+            # In the order of the updates: undone the last one first, each unique value is free when it is put back.
+            session.remember(plan.collection, {identity: held[identity] for identity in ids})
         self._update_many(plan, updates, session)
         return results
 

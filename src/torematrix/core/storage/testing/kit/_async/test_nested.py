@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from torematrix.core.storage import DuplicateError, Feature, TransactionError
 
 from ..._async.harness import AsyncKit
 from ...needs import needs
-from ..entities import Article, Plain
+from ..entities import Account, Article, Plain
 
 pytestmark = needs(Feature.TRANSACTIONS, Feature.NESTED_TRANSACTIONS)
 
@@ -37,6 +38,22 @@ async def test_an_inner_scope_undoes_its_own(kit: AsyncKit) -> None:
     assert {entity.id for entity in await repository.list()} == {"old", "before", "after"}
     assert await repository.search("dog") == []
     assert len(await repository.search("cat")) == 3
+
+
+async def test_an_inner_scope_puts_unique_values_back(kit: AsyncKit) -> None:
+    """Values that are free only because others were changed before are put back in their turn, whatever the ids."""
+    repository = await kit.repository(Account)
+    stored = await repository.bulk_create([Account(f"{each}@x", id=each) for each in "abc"])
+    for order in ((0, 1, 2), (2, 1, 0), (1, 2, 0)):
+        held = [stored[at] for at in order]
+        emails = ["free@x", *(account.email for account in held)]
+        moved = [replace(account, email=email) for account, email in zip(held, emails, strict=False)]
+        async with kit.storage.transaction():
+            with pytest.raises(Stop):
+                async with kit.storage.transaction():
+                    await repository.bulk_update(moved)
+                    raise Stop
+        assert await repository.list() == stored
 
 
 async def test_an_inner_scope_that_ends_well_is_part_of_the_outer(kit: AsyncKit) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from torematrix.core.storage import DuplicateError, Feature, TransactionError
 
 from ..._sync.harness import Kit
 from ...needs import needs
-from ..entities import Article, Plain
+from ..entities import Account, Article, Plain
 
 pytestmark = needs(Feature.TRANSACTIONS, Feature.NESTED_TRANSACTIONS)
 
@@ -38,6 +39,22 @@ def test_an_inner_scope_undoes_its_own(kit: Kit) -> None:
     assert {entity.id for entity in repository.list()} == {"old", "before", "after"}
     assert repository.search("dog") == []
     assert len(repository.search("cat")) == 3
+
+
+def test_an_inner_scope_puts_unique_values_back(kit: Kit) -> None:
+    """Values that are free only because others were changed before are put back in their turn, whatever the ids."""
+    repository = kit.repository(Account)
+    stored = repository.bulk_create([Account(f"{each}@x", id=each) for each in "abc"])
+    for order in ((0, 1, 2), (2, 1, 0), (1, 2, 0)):
+        held = [stored[at] for at in order]
+        emails = ["free@x", *(account.email for account in held)]
+        moved = [replace(account, email=email) for account, email in zip(held, emails, strict=False)]
+        with kit.storage.transaction():
+            with pytest.raises(Stop):
+                with kit.storage.transaction():
+                    repository.bulk_update(moved)
+                    raise Stop
+        assert repository.list() == stored
 
 
 def test_an_inner_scope_that_ends_well_is_part_of_the_outer(kit: Kit) -> None:
