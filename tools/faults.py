@@ -54,10 +54,13 @@ from torematrix.core.storage.testing.faults.kills import kill_clients, kill_serv
 from torematrix.core.storage.testing.faults.live import kill_live_moves
 from torematrix.core.storage.testing.faults.moves import kill_moves
 from torematrix.core.storage.testing.faults.power_cuts import cut_power
+from torematrix.core.storage.testing.faults.stateful.labs import COLOURS, lab_of
+from torematrix.core.storage.testing.faults.stateful.machines import run_model
 from torematrix.core.storage.testing.faults.tally import State, Tally
 from torematrix.core.storage.testing.faults.workers import Nursery
 
 SERVERS: Final = ("postgresql", "mongodb")
+MODELLED: Final = ("memory", "sqlite", *SERVERS, "mongodb_standalone")
 BACKENDS: Final = ("sqlite", *SERVERS)
 KINDS: Final[dict[str, tuple[tuple[str, ...], int]]] = {
     "client-kill": (BACKENDS, 20),
@@ -92,6 +95,17 @@ SHOWN: Final = (
     *("unknown", "asked_later", "resolved", "forgotten", "without_token"),
 )
 """The counters that the table shows; the files hold others too."""
+
+
+def _run_programs(backend: str, tally: Tally, count: int, seed: int, tell: Callable[[int], object]) -> None:
+    """Half of the programs in each colour."""
+    with contextlib.ExitStack() as stack:
+        engine = None
+        if backend != "memory":
+            engine = stack.enter_context(contextlib.closing(engine_of(backend)))
+        for at, colour in enumerate(COLOURS):
+            with contextlib.closing(lab_of(engine, colour, slow=True)) as lab:
+                run_model(lab, tally, count // 2 + (at * count) % 2, seed + at * 1_000_000, tell)
 
 
 def _run(
@@ -189,7 +203,7 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--kind", action="append", choices=list(KINDS), help="default: all")
-    parser.add_argument("--backend", action="append", choices=BACKENDS, help="default: all")
+    parser.add_argument("--backend", action="append", choices=MODELLED, help="default: all")
     parser.add_argument("--kills", type=int, help="how many of each kind on each backend")
     parser.add_argument("--bulk", type=int, default=BULK, help="the most records of a bulk write of a client")
     parser.add_argument("--seed", type=int, help="of what is chosen at random; times differ all the same")
@@ -231,6 +245,8 @@ def main() -> int:
                     try:
                         if kind == "power-cut":
                             cut_power(tally, count, Random(seed), tell)  # noqa: S311 - repeatable, not secret
+                        elif kind == "model":
+                            _run_programs(backend, tally, count, seed, tell)
                         else:
                             made = ReplicaSetEngine() if kind == "step-down" else engine_of(backend)
                             with contextlib.closing(made) as engine:

@@ -59,9 +59,11 @@ def database(engine) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _quiet():
-    """That a pool cannot connect is what this is about."""
-    logger = logging.getLogger("psycopg.pool")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    """That a pool cannot connect, and that a transaction is tried again, is what this is about."""
+    loggers = [logging.getLogger(name) for name in ("psycopg", "psycopg.pool", "stamina")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     yield
-    logger.setLevel(level)
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)

@@ -15,7 +15,16 @@ from ..servers.postgresql import PostgreSQLServer, create_schema, drop_schema
 from ..servers.replica_set import MongoDBReplicaSet
 from ..servers.urls import with_options
 
-__all__ = ["Engine", "MongoDBEngine", "PostgreSQLEngine", "ReplicaSetEngine", "SQLiteEngine", "engine_of"]
+__all__ = [
+    "Engine",
+    "MongoDBEngine",
+    "PostgreSQLEngine",
+    "ReplicaSetEngine",
+    "SQLiteEngine",
+    "StandaloneEngine",
+    "end_sessions",
+    "engine_of",
+]
 
 _REST: Final = 30.0
 """Seconds in which what a dead client has left has to come to its end."""
@@ -151,6 +160,13 @@ class MongoDBEngine:
         self.server.close()
 
 
+class StandaloneEngine(MongoDBEngine):
+    """A MongoDB that is no replica set: it writes one document at a time."""
+
+    def __init__(self) -> None:
+        self.server = MongoDBServer(replica_set=None).start()
+
+
 class ReplicaSetEngine:
     """A replica set of three members, which can lose its primary.
 
@@ -211,4 +227,6 @@ def engine_of(name: str) -> Engine:
     """A new engine by the name of its backend; its server is started."""
     if name == "sqlite":
         return SQLiteEngine()
+    if name == "mongodb_standalone":
+        return StandaloneEngine()
     return PostgreSQLEngine() if name == "postgresql" else MongoDBEngine()

@@ -26,6 +26,8 @@ __all__ = ["PLACES", "Cut", "Proxy"]
 
 PLACES: Final = ("before", "after", "race", "freeze", "frozen", "delay")
 _PIECE: Final = 65_536
+_OWN: Final = frozenset({"hello", "ismaster", "isMaster", "endSessions"})
+"""What a client of MongoDB asks by itself."""
 
 
 class Cut:
@@ -33,17 +35,25 @@ class Cut:
 
     Args:
         place: see the module.
-        names: of the requests that it is about.
+        names: of the requests that it is about; none for any that a caller makes.
         times: how many of them are met.
         seconds: how long a request is held back.
         gone: for so many seconds after the first one the server cannot be reached.
+        after: so many of the requests are passed on before.
 
     Attributes:
         met: how many requests have been.
     """
 
     def __init__(
-        self, place: str, names: Collection[str], *, times: int = 1, seconds: float = 0.2, gone: float = 0.0
+        self,
+        place: str,
+        names: Collection[str],
+        *,
+        times: int = 1,
+        seconds: float = 0.2,
+        gone: float = 0.0,
+        after: int = 0,
     ) -> None:
         self.place = place
         self.names = frozenset(names)
@@ -51,12 +61,16 @@ class Cut:
         self.gone = gone
         self.met = 0
         self._left = times
+        self._after = after
         self._lock = threading.Lock()
 
     def meets(self, name: str) -> bool:
         """Whether it is about this request; each that it is about is counted."""
         with self._lock:
-            if name not in self.names or not self._left:
+            if not (name in self.names if self.names else name not in _OWN) or not self._left:
+                return False
+            if self._after:
+                self._after -= 1
                 return False
             self._left -= 1
             self.met += 1
@@ -72,6 +86,7 @@ class Proxy:
 
     Attributes:
         port: where it listens.
+        ended: the ports, as the server sees them, of connections that have ended.
     """
 
     def __init__(self, port: int, wire: Callable[[], Wire]) -> None:
@@ -81,6 +96,7 @@ class Proxy:
         self.port: int = self._listening.getsockname()[1]
         self._cut: Cut | None = None
         self._pairs: set[_Pair] = set()
+        self.ended: set[int] = set()
         self._gone_until = 0.0
         self._closed = False
         threading.Thread(target=self._accept, daemon=True).start()
@@ -90,11 +106,11 @@ class Proxy:
         self._cut = cut
 
     def disarm(self) -> None:
-        """Pass everything on from now on, and end what is frozen."""
+        """Pass everything on from now on, and end what is frozen, or about to be cut."""
         self._cut = None
         self._gone_until = 0.0
         for pair in list(self._pairs):
-            if pair.is_frozen:
+            if pair.is_met:
                 pair.end()
 
     def cut_for(self, name: str, there: _Pair) -> Cut | None:
@@ -136,12 +152,14 @@ class Proxy:
             for each in (client, server):
                 each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             pair = _Pair(self, client, server, self._wire())
+            self.ended.discard(pair.port)
             self._pairs.add(pair)
             pair.start()
 
     def forget(self, pair: _Pair) -> None:
         """Note that a connection has ended."""
         self._pairs.discard(pair)
+        self.ended.add(pair.port)
 
     def is_gone(self) -> bool:
         """Whether the server cannot be reached just now."""
@@ -172,12 +190,18 @@ class _Pair:
         self._wire = wire
         self._at: Cut | None = None
         self.is_frozen = False
+        self.port: int = server.getsockname()[1]
         self._ended = threading.Event()
 
     def start(self) -> None:
         """Pass on."""
         threading.Thread(target=self._requests, daemon=True).start()
         threading.Thread(target=self._answers, daemon=True).start()
+
+    @property
+    def is_met(self) -> bool:
+        """Whether it is frozen, or is cut with the next answer."""
+        return self.is_frozen or self._at is not None
 
     def end(self) -> None:
         """Cut it on both sides."""

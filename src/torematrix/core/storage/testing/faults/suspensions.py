@@ -46,6 +46,7 @@ class Suspensions:
         self._way = way
         self._task: asyncio.Task[Any] | None = None
         self._limit: asyncio.Timeout | None = None
+        self._ended = False
 
     async def run(self, work: Callable[[], Awaitable[R]]) -> R:
         """The result of the work.
@@ -63,6 +64,23 @@ class Suspensions:
             result: R = await self._task
             return result
         finally:
+            loop.set_task_factory(former)
+            _watching.reset(token)
+
+    async def run_here(self, work: Callable[[], Awaitable[R]]) -> R:
+        """The same in the task that calls, which may have a transaction open; it can go on afterwards."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        former, before = loop.get_task_factory(), task.cancelling()
+        token = _watching.set(self)
+        loop.set_task_factory(self._make_task)
+        try:
+            self._task = task
+            return await _followed(self._limited(work), self)
+        finally:
+            self._ended = True
+            while task.cancelling() > before:
+                task.uncancel()
             loop.set_task_factory(former)
             _watching.reset(token)
 
@@ -93,6 +111,8 @@ class Suspensions:
 
     def _interrupt(self) -> None:
         assert self._task is not None
+        if self._ended:
+            return  # what it has left behind waits for something
         if self._limit is not None:
             self._limit.reschedule(0)
         elif self._task.cancel():
