@@ -50,6 +50,7 @@ from torematrix.core.storage.testing.faults.engines import (
     engine_of,
 )
 from torematrix.core.storage.testing.faults.entities import BULK
+from torematrix.core.storage.testing.faults.full_disks import fill_disks
 from torematrix.core.storage.testing.faults.kills import kill_clients, kill_servers
 from torematrix.core.storage.testing.faults.live import kill_live_moves
 from torematrix.core.storage.testing.faults.moves import kill_moves
@@ -70,6 +71,7 @@ KINDS: Final[dict[str, tuple[tuple[str, ...], int]]] = {
     "commit-cut": (SERVERS, 20),
     "write-cut": (SERVERS, 20),
     "power-cut": (("sqlite",), 200),
+    "disk-full": (BACKENDS, 2),
     "move-kill": (BACKENDS, 20),
     "live-kill": (BACKENDS, 20),
     "pool": (BACKENDS, 1_000),
@@ -245,6 +247,8 @@ def main() -> int:
                     try:
                         if kind == "power-cut":
                             cut_power(tally, count, Random(seed), tell)  # noqa: S311 - repeatable, not secret
+                        elif kind == "disk-full":
+                            fill_disks(backend, tally, count, Random(seed), tell)  # noqa: S311 - as above
                         elif kind == "model":
                             _run_programs(backend, tally, count, seed, tell)
                         else:

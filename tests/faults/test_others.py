@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import os
 import random
 import subprocess
 import sys
@@ -23,7 +22,9 @@ from torematrix.core.storage import (
 )
 from torematrix.core.storage.testing.faults.cuts import COMMITS, Colour, proxied, proxy_of
 from torematrix.core.storage.testing.faults.entities import Account, Record
+from torematrix.core.storage.testing.faults.full_disks import NoDiskError, SmallDisk
 from torematrix.core.storage.testing.faults.proxy import Cut
+from torematrix.core.storage.testing.faults.suspensions import Suspensions
 
 
 def in_loop(function):
@@ -154,24 +155,20 @@ def _fill(url, limit):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
+def small_disk():
     """A file system of a few megabytes; None where none may be mounted."""
-    if (
-        os.geteuid()
-        or subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", tmp_path], capture_output=True, check=False
-        ).returncode
-    ):
-        yield None
-        return
-    yield tmp_path
-    subprocess.run(["umount", tmp_path], check=True)
+    with contextlib.ExitStack() as stack:
+        try:
+            disk = stack.enter_context(SmallDisk(4))
+        except NoDiskError:
+            disk = None
+        yield disk
 
 
 def test_a_full_disk_in_a_nested_scope(small_disk, tmp_path):
     """SQLAlchemy drops the outer rows and goes on: here leaving the scope raises, and nothing is stored."""
     # SQLite keeps the pages that it changes in memory up to the size of its cache.
-    url = f"sqlite:///{tmp_path}/full.db?cache_bytes=65536"
+    url = f"sqlite:///{small_disk.folder if small_disk else tmp_path}/full.db?cache_bytes=65536"
     assert _fill(url, 0 if small_disk else 2_000_000) == ["raised ['before']", "[]"]
 
 
@@ -238,6 +235,39 @@ async def test_a_cancelled_transaction_is_as_it_was_told(database):
     assert {name for name, done in told.items() if done} <= stored
     assert stored <= reached, "what was cancelled before its end is stored"
     assert len(told) == 60
+
+
+@in_loop
+async def test_a_transaction_that_is_cancelled_anywhere_is_as_it_was_told(database):
+    """The same at each point at which it waits, so that each of them is met: nothing is stored by halves, either."""
+    async with AsyncStorage.open(database) as storage:
+        records = records_of(storage)
+        await records.count()
+        reached: set[str] = set()
+        told: dict[str, bool] = {}
+
+        async def write(name):
+            async with storage.transaction():
+                await records.create(record(f"x{name}"))
+                await records.bulk_create([record(f"y{name}"), record(f"z{name}")])
+                reached.add(name)
+
+        for at in range(1_000):
+            points = Suspensions(at)
+            try:
+                await points.run(functools.partial(write, str(at)))
+                told[str(at)] = True
+            except asyncio.CancelledError:
+                told[str(at)] = False
+            if not points.met:
+                break
+        ids = {each.id for each in await records.list()}
+    stored = {each[1:] for each in ids}
+    assert ids == {f"{part}{name}" for name in stored for part in "xyz"}
+    assert {name for name, done in told.items() if done} <= stored
+    assert stored <= reached, "what was cancelled before its end is stored"
+    assert told[str(at)], "the last one had no such point"
+    assert not told["0"]
 
 
 # ------------------------------------------------------------------------ outcomes that are not known, and damage

@@ -80,6 +80,36 @@ def test_a_primary_steps_down():
     assert tally.counts["steps"] > 0
 
 
+@pytest.mark.parametrize(("name", "times"), [("sqlite", 2), ("postgresql", 2), ("mongodb", 1)])
+def test_a_disk_is_full(name, times):
+    """A typed error says so, what was acknowledged is there, and with room again, or a server again, the next write is.
+
+    PostgreSQL refuses first (53100), and the second time dies of its log; mongod dies. Where no disk may be mounted
+    this fails, and says what it takes.
+    """
+    tally = Tally()
+    fill_disks(name, tally, times, Random(9))
+    assert tally.faults == []
+    assert tally.counts["times"] == times
+    if name != "mongodb":
+        assert tally.counts["told StorageError"] > 0
+    if name != "sqlite":
+        assert tally.counts["died"] == 1
+
+
+def test_a_disk_of_a_few_megabytes():
+    """It is as large as it is asked to be, gets full, and is gone afterwards."""
+    with SmallDisk(4) as disk:
+        disk.leave(1_000_000)
+        assert disk.free < 1_100_000
+        with pytest.raises(OSError, match="No space left"):
+            (disk.folder / "more").write_bytes(bytes(2_000_000))
+        (disk.folder / "more").unlink()
+        disk.clear()
+        (disk.folder / "more").write_bytes(bytes(2_000_000))
+    assert not disk.folder.exists()
+
+
 @pytest.mark.parametrize("target", [COMMITS, WRITES], ids=["commit", "write"])
 def test_a_connection_is_cut(server, target):
     tally = Tally()

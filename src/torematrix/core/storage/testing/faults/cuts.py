@@ -15,6 +15,7 @@ from ...face._sync.storage import Storage
 from ._async.lanes import AsyncBooks, AsyncLane
 from ._sync.lanes import Books, Lane
 from .engines import MongoDBEngine, PostgreSQLEngine
+from .entities import BULK
 from .kills import Stage
 from .proxy import Cut, Proxy
 from .steps import Ledger, Outcome, read_ledger
@@ -67,13 +68,13 @@ class Colour:
         self.storage = opened
         self._lane: Any = None
 
-    def begin(self, ledger: Ledger, name: str, random: Random, accounts: list[str]) -> None:
-        """Make the lane, and let it store something."""
+    def begin(self, ledger: Ledger, name: str, random: Random, accounts: list[str], bulk: int = BULK) -> None:
+        """Make the lane, whose bulk writes make so many records at most, and let it store something."""
         if self._runner:
-            self._lane = AsyncLane(AsyncBooks(self.storage), ledger, name, random, accounts)
+            self._lane = AsyncLane(AsyncBooks(self.storage), ledger, name, random, accounts, bulk)
             self.run(self.storage.ready())
         else:
-            self._lane = Lane(Books(self.storage), ledger, name, random, accounts)
+            self._lane = Lane(Books(self.storage), ledger, name, random, accounts, bulk)
             self.storage.ready()
         for kind in ("transaction", "bulk_create", "create", "transaction"):
             self.step(kind)

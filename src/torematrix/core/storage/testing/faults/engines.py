@@ -7,9 +7,11 @@ import secrets
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from ..servers.home import Home
 from ..servers.mongodb import MongoDBServer, drop_database
 from ..servers.postgresql import PostgreSQLServer, create_schema, drop_schema
 from ..servers.replica_set import MongoDBReplicaSet
@@ -57,12 +59,16 @@ class Engine(Protocol):
 
 
 class SQLiteEngine:
-    """Files. What a process did ends with it."""
+    """Files. What a process did ends with it.
+
+    Args:
+        place: the folder in which they are; None for the system's own for what is temporary.
+    """
 
     name = "sqlite"
 
-    def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="torematrix-faults-"))
+    def __init__(self, place: Path | None = None) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="torematrix-faults-", dir=place))
 
     def new_database(self) -> str:
         """As the protocol says."""
@@ -91,14 +97,18 @@ class SQLiteEngine:
 class PostgreSQLEngine:
     """A PostgreSQL of its own, which can be killed and started again.
 
+    Args:
+        home: where it lives; None for a home of its own.
+        settings: of the server.
+
     Attributes:
         server: it.
     """
 
     name = "postgresql"
 
-    def __init__(self, **settings: str) -> None:
-        self.server = PostgreSQLServer(settings=settings).start()
+    def __init__(self, home: Home | None = None, **settings: str) -> None:
+        self.server = PostgreSQLServer(home, settings=settings).start()
 
     def new_database(self) -> str:
         """As the protocol says."""
@@ -134,14 +144,19 @@ class PostgreSQLEngine:
 class MongoDBEngine:
     """A MongoDB of its own, which can be killed and started again.
 
+    Args:
+        home: where it lives; None for a home of its own.
+        arguments: further ones for the program.
+        parameters: of the server.
+
     Attributes:
         server: it.
     """
 
     name = "mongodb"
 
-    def __init__(self, **parameters: str) -> None:
-        self.server = MongoDBServer(parameters=parameters).start()
+    def __init__(self, home: Home | None = None, arguments: Sequence[str] = (), **parameters: str) -> None:
+        self.server = MongoDBServer(home, parameters=parameters, arguments=arguments).start()
 
     def new_database(self) -> str:
         """As the protocol says."""
