@@ -8,11 +8,15 @@ from random import Random
 
 import pytest
 
+from torematrix.core.storage import AsyncStorage
 from torematrix.core.storage.backends._blocking.worker import Worker
 from torematrix.core.storage.backends.mongodb import make
 from torematrix.core.storage.backends.postgresql._async.driver import AsyncPostgreSQLDriver
 from torematrix.core.storage.testing.faults.cancelling import cancel_everywhere
+from torematrix.core.storage.testing.faults.cuts import WRITES, proxied, proxy_of
 from torematrix.core.storage.testing.faults.engines import engine_of
+from torematrix.core.storage.testing.faults.entities import Record
+from torematrix.core.storage.testing.faults.proxy import Cut
 from torematrix.core.storage.testing.faults.suspensions import WAYS, Suspensions
 from torematrix.core.storage.testing.faults.tally import Tally
 
@@ -58,6 +62,39 @@ def test_a_planted_leak_is_found(engine, monkeypatch):
         leaking.close()
     assert tally.faults
     assert {fault.partition(":")[0] for fault in tally.faults} <= {"leak", "pool", "swallowed"}
+
+
+@pytest.mark.parametrize("kind", ["create", "patch", "delete", "bulk_create"])
+def test_what_is_cancelled_does_not_arrive_later(server, kind):
+    """However slow the network is: what is written after the cancellation is what stays."""
+    url = server.new_database()
+
+    async def run(proxied_url, proxy):
+        async with AsyncStorage.open(proxied_url) as storage:
+            records = storage.repository(Record, "records", searchable=())
+            await records.bulk_create([Record("l", 1, "t", each) for each in "ab"])
+            calls = {
+                "create": lambda: records.create(Record("l", 2, "cancelled", "c")),
+                "patch": lambda: records.patch("a", version=2, text="cancelled"),
+                "delete": lambda: records.delete("b"),
+                "bulk_create": lambda: records.bulk_create([Record("l", 2, "u", each) for each in "cd"]),
+            }
+            proxy.arm(Cut("delay", WRITES, seconds=0.4))
+            task = asyncio.create_task(calls[kind]())
+            await asyncio.sleep(0.1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            proxy.disarm()
+            await records.patch("a", version=3, text="last")
+            seen = await records.list()
+            await asyncio.sleep(0.6)
+            assert await records.list() == seen
+            assert (await records.get("a")).text == "last"
+
+    with proxy_of(server) as proxy:
+        asyncio.run(run(proxied(server, url, proxy), proxy))
+    server.drop(url)
 
 
 def test_a_cancellation_that_is_swallowed_is_found(engine, monkeypatch):

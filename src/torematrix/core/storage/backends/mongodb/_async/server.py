@@ -187,19 +187,28 @@ class AsyncServer:
         """
         if session is not None:
             return check_written(await self.command(command, session))
-        command["writeConcern"] = self._journal
-        if not self.transactions:
-            return check_written(await self.command(command))
         try:
             numbered = self._writing.pop()
         except IndexError:
             numbered = _Numbered(self.session())
+        # A caller that is cancelled waits for it: it might arrive behind whatever is written next, and undo that.
+        return await self.finish(
+            partial(self._write_alone, command, numbered), partial(self.end, numbered.session)
+        )
+
+    async def _write_alone(self, command: Reply, numbered: _Numbered) -> Reply:
+        command["writeConcern"] = self._journal
+        if not self.transactions:
+            try:
+                return check_written(await self.command(command, numbered.session))
+            finally:
+                self._writing.append(numbered)  # which is no number here
         numbered.number += 1
         command["txnNumber"] = Int64(numbered.number)
         # A session whose command got no answer is not used again: that command may still be on its way.
-        reply: Reply | None = None
+        found: Reply | None = None
         try:
-            reply = await self.command(command, numbered.session)
+            found = await self.command(command, numbered.session)
         except (NetworkTimeout, ServerSelectionTimeoutError):
             raise
         except AutoReconnect:
@@ -208,9 +217,9 @@ class AsyncServer:
             if not error.has_error_label(RETRYABLE):
                 self._writing.append(numbered)
                 raise
-        if reply is None or RETRYABLE in reply.get("errorLabels", ()):
+        if found is None or RETRYABLE in found.get("errorLabels", ()):
             try:
-                reply = await self.command(command, numbered.session)
+                found = await self.command(command, numbered.session)
             except PyMongoError as error:
                 if duplicate_of(error) is not None:
                     raise
@@ -218,7 +227,7 @@ class AsyncServer:
                 # and not confirmed.
                 raise AutoReconnect("the answer to a write was lost") from error
         self._writing.append(numbered)
-        return check_written(reply)
+        return check_written(found)
 
     async def outcome_of(self, session: bytes, number: int) -> bool | None:
         """Whether a transaction was committed; None where the server no longer knows. One still open is ended."""

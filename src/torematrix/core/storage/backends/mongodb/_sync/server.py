@@ -184,19 +184,26 @@ class Server:
         """
         if session is not None:
             return check_written(self.command(command, session))
-        command["writeConcern"] = self._journal
-        if not self.transactions:
-            return check_written(self.command(command))
         try:
             numbered = self._writing.pop()
         except IndexError:
             numbered = _Numbered(self.session())
+        # A caller that is cancelled waits for it: it might arrive behind whatever is written next, and undo that.
+        return self.finish(partial(self._write_alone, command, numbered), partial(self.end, numbered.session))
+
+    def _write_alone(self, command: Reply, numbered: _Numbered) -> Reply:
+        command["writeConcern"] = self._journal
+        if not self.transactions:
+            try:
+                return check_written(self.command(command, numbered.session))
+            finally:
+                self._writing.append(numbered)  # which is no number here
         numbered.number += 1
         command["txnNumber"] = Int64(numbered.number)
         # A session whose command got no answer is not used again: that command may still be on its way.
-        reply: Reply | None = None
+        found: Reply | None = None
         try:
-            reply = self.command(command, numbered.session)
+            found = self.command(command, numbered.session)
         except (NetworkTimeout, ServerSelectionTimeoutError):
             raise
         except AutoReconnect:
@@ -205,9 +212,9 @@ class Server:
             if not error.has_error_label(RETRYABLE):
                 self._writing.append(numbered)
                 raise
-        if reply is None or RETRYABLE in reply.get("errorLabels", ()):
+        if found is None or RETRYABLE in found.get("errorLabels", ()):
             try:
-                reply = self.command(command, numbered.session)
+                found = self.command(command, numbered.session)
             except PyMongoError as error:
                 if duplicate_of(error) is not None:
                     raise
@@ -215,7 +222,7 @@ class Server:
                 # and not confirmed.
                 raise AutoReconnect("the answer to a write was lost") from error
         self._writing.append(numbered)
-        return check_written(reply)
+        return check_written(found)
 
     def outcome_of(self, session: bytes, number: int) -> bool | None:
         """Whether a transaction was committed; None where the server no longer knows. One still open is ended."""
