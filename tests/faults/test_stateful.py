@@ -66,6 +66,16 @@ def _forgets_one(monkeypatch):
     monkeypatch.setattr(MongoSession, "_undo_to", forgetful)
 
 
+def _forgets_the_order(monkeypatch):
+    """An inner rollback on MongoDB undoes a bulk write in the order of the ids, not of the writes."""
+    remember = MongoSession.remember
+    monkeypatch.setattr(
+        MongoSession,
+        "remember",
+        lambda self, collection, documents: remember(self, collection, dict(sorted(documents.items()))),
+    )
+
+
 def _keeps_sums(monkeypatch):
     """An inner rollback on MongoDB leaves what its texts have added to the sums of relevance."""
     rollback_to = MongoSession.rollback_to
@@ -160,6 +170,7 @@ _LOST = (_leaks_an_error, _believes_that_it_committed, _denies_what_it_does_not_
     ("name", "plant", "kinds"),
     [
         pytest.param("mongodb", _forgets_one, {"wrong", "stray"}, id="an inner rollback forgets one row"),
+        pytest.param("mongodb", _forgets_the_order, {"wrong"}, id="an inner rollback forgets the order"),
         pytest.param("mongodb", _keeps_sums, {"wrong", "stray"}, id="an inner rollback keeps sums"),
         pytest.param(
             "memory", _undoes_too_much, {"stray", "wrong", "lost"}, id="an inner rollback goes too far"

@@ -67,7 +67,7 @@ def machine_of(
             except StorageError as error:
                 found.append(f"stuck: {lab.name}: what is stored cannot be deleted: {error!r}")
                 raise DifferenceError(found[-1]) from error
-            tally.add(programs=1)
+            tally.add(**{"programs" if mishaps else "quiet programs": 1})
             self._trial = Trial(lab, clock, tally)
             self._failed = False
 
