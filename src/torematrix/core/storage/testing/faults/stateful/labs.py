@@ -146,7 +146,11 @@ class Lab:
         with self._befalling(mishap) as met:
             try:
                 value = self._told(lambda: work(self._hands), points)
-            except (StorageError, asyncio.CancelledError, TimeoutError) as told:
+            except StorageError as told:
+                error = told
+            except (asyncio.CancelledError, TimeoutError) as told:
+                if points is None or not points.met:
+                    raise  # nobody has cancelled it
                 error = told
         if points is None:
             return Answer(value, error, met())
