@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextvars import Context
 from functools import partial
 from typing import Any, Final
 
@@ -79,7 +80,7 @@ class Trial:
         self._lab = lab
         self._clock = clock
         self._tally = tally
-        self._reference = Hands(Storage.open("memory://"))
+        self._reference = _Apart(Hands(Storage.open("memory://")))
         self._reference.ready()
         clock.tick()
         for call in opening_calls():
@@ -385,6 +386,17 @@ class Trial:
 
     def _difference(self, kind: str, what: str) -> DifferenceError:
         return DifferenceError(f"{kind}: {self._lab.name}: {what}")
+
+
+class _Apart:
+    """Hands in a context of their own: scopes of two storages that are left crosswise would hold each other."""
+
+    def __init__(self, hands: Hands) -> None:
+        self._hands = hands
+        self._context = Context()
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return partial(self._context.run, getattr(self._hands, name))
 
 
 def _performed(hands: Any, call: Call) -> Any:
