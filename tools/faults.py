@@ -12,11 +12,14 @@ step-down     the primary of a replica set of three steps down, or is killed
 commit-cut    the connection is cut at COMMIT: before it, behind it, or at the same time
 write-cut     the same at a single write
 power-cut     the power of SQLite's disk fails: unsynced writes are lost, torn, or garbage
-live-kill     the same, while writers go on in the source, until they are told to go over
+disk-full     a small disk gets full under clients, and has room again; servers that die of it are started again
 pool          1,000 tasks on five connections, free ones and held ones
 move-kill     SIGKILL for a process that moves entities from another engine to this one, which another one resumes
+live-kill     the same, while writers go on in the source, until they are told to go over
 crowd         tasks that count and move money, all at once (--kills says how many)
 cancel        every call is cancelled at each point at which it waits, in four ways (--kills says how many times over)
+model         random programs beside the reference, with nested scopes, and a mishap amid some steps (--kills says how
+              many); in both colours, on MongoDB alone and on the reference itself too
 
 The exit code is 0 when nothing was lost, torn, stored twice, or otherwise than told.
 """
@@ -79,6 +82,7 @@ KINDS: Final[dict[str, tuple[tuple[str, ...], int]]] = {
     "pool": (BACKENDS, 1_000),
     "crowd": (BACKENDS, 500),
     "cancel": (BACKENDS, 1),
+    "model": (MODELLED, 40),
 }
 """Each kind: on which backends, and how many when nothing is said."""
 SHOWN: Final = (
@@ -97,6 +101,18 @@ SHOWN: Final = (
     ),
     *("steps", "writes", "refused", "kept", "dropped"),
     *("unknown", "asked_later", "resolved", "forgotten", "without_token"),
+    *("times", "died"),
+    *(
+        "programs",
+        "quiet programs",
+        "calls",
+        "mishaps",
+        "inner kept",
+        "inner given up",
+        "committed",
+        "doomed",
+        "compared",
+    ),
 )
 """The counters that the table shows; the files hold others too."""
 

@@ -22,6 +22,7 @@ from torematrix.core.storage.testing.faults.cuts import (
     proxy_of,
 )
 from torematrix.core.storage.testing.faults.engines import ReplicaSetEngine
+from torematrix.core.storage.testing.faults.full_disks import SmallDisk, fill_disks
 from torematrix.core.storage.testing.faults.kills import Stage, kill_clients, kill_servers
 from torematrix.core.storage.testing.faults.moves import kill_moves
 from torematrix.core.storage.testing.faults.power_cuts import cut_power

@@ -316,7 +316,7 @@ class Trial:
         if token is None or self._lab.storage is None:
             return
         told = self._lab.storage.commit_outcome(token)
-        self._tally.add(**{"asked later": 1})
+        self._tally.add(asked_later=1)
         if told is not None and told != happened:
             raise self._difference("untrue", f"the transaction is said to have happened: {told}")
 
