@@ -179,7 +179,8 @@ def _move(origin: str, destination: str, tally: Tally, random: Random) -> int:
     try:
         for writer in writers:
             writer.start()
-        code, report = -1, {}
+        code = -1
+        report: dict[str, Any] = {}
         while code < 0:
             longest = _STARTING + random.uniform(0, _LONGEST) if killed < _MOST else _ENDS
             code, report = _killed_or_done(origin, destination, longest)
