@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,7 @@ from torematrix.core.storage.testing.faults.tally import State, Tally
 from torematrix.core.storage.testing.faults.workers import Nursery
 
 ROOT = Path(__file__).resolve().parents[2]
+MOUNTS = pytest.mark.skipif(os.geteuid() != 0, reason="a small disk is mounted, which takes root")
 
 
 def test_clients_are_killed(engine):
@@ -81,6 +83,7 @@ def test_a_primary_steps_down():
     assert tally.counts["steps"] > 0
 
 
+@MOUNTS
 @pytest.mark.parametrize(("name", "times"), [("sqlite", 2), ("postgresql", 2), ("mongodb", 1)])
 def test_a_disk_is_full(name, times):
     """A typed error says so, what was acknowledged is there, and with room again, or a server again, the next write is.
@@ -98,6 +101,7 @@ def test_a_disk_is_full(name, times):
         assert tally.counts["died"] == 1
 
 
+@MOUNTS
 def test_a_disk_of_a_few_megabytes():
     """It is as large as it is asked to be, gets full, and is gone afterwards."""
     with SmallDisk(4) as disk:
