@@ -6,6 +6,7 @@ been dealt with; ``Fence`` has the collections take no more writes; ``Release`` 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 import msgspec
@@ -21,6 +22,8 @@ __all__ = [
     "Forget",
     "LiveState",
     "Release",
+    "changed",
+    "followed",
 ]
 
 MOVED: Final = "has been moved to another database, and takes no more writes: write there"
@@ -139,3 +142,27 @@ class Release(msgspec.Struct, frozen=True):
 
 
 FollowingStep: TypeAlias = Follow | Changes | Forget | Fence | Release
+
+
+def followed(before: LiveState | None, token: str, collections: Sequence[str]) -> LiveState | None:
+    """The state once these are followed too; None where somebody else follows."""
+    if before is None:
+        return LiveState(token, tuple(collections))
+    if before.token != token:
+        return None
+    known = tuple(dict.fromkeys((*before.collections, *collections)))
+    return LiveState(token, known, before.fenced)
+
+
+def changed(rows: Sequence[Sequence[object]], limit: int, *, is_fenced: bool) -> Changed:
+    """The answer to Changes, from notes of a number, a collection and an id."""
+    ids: dict[str, dict[str, None]] = {}
+    for _, collection, entity_id in rows:
+        ids.setdefault(str(collection), {})[str(entity_id)] = None
+    numbers = tuple(int(str(row[0])) for row in rows)
+    return Changed(
+        {name: list(known) for name, known in ids.items()},
+        len(rows),
+        numbers,
+        is_last=is_fenced and len(rows) < limit,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -17,6 +18,8 @@ from ...core.following import (
     Forget,
     LiveState,
     Release,
+    changed,
+    followed,
 )
 from ...errors import MovedError
 
@@ -59,10 +62,7 @@ class Following:
         match step:
             case Follow(token, collections):
                 before = self._state
-                if before is None or before.token == token:
-                    known = () if before is None else before.collections
-                    fenced = before is not None and before.fenced
-                    self._state = LiveState(token, tuple(dict.fromkeys((*known, *collections))), fenced)
+                self._state = followed(before, token, collections) or before
                 return Followed(before)
             case Changes():
                 return self._changes(step)
@@ -80,18 +80,6 @@ class Following:
         return None
 
     def _changes(self, step: Changes) -> Changed:
-        ids: dict[str, dict[str, None]] = {}
-        numbers: list[int] = []
-        for number, (collection, entity_id) in self._notes.items():
-            if collection in step.collections:
-                ids.setdefault(collection, {})[entity_id] = None
-                numbers.append(number)
-            if len(numbers) == step.limit:
-                break
+        found = ((number, *note) for number, note in self._notes.items() if note[0] in step.collections)
         is_fenced = self._pending is not None or (self._state is not None and self._state.fenced)
-        return Changed(
-            {name: list(known) for name, known in ids.items()},
-            len(numbers),
-            tuple(numbers),
-            is_last=is_fenced and len(numbers) < step.limit,
-        )
+        return changed(list(islice(found, step.limit)), step.limit, is_fenced=is_fenced)

@@ -13,8 +13,19 @@ from typing import Any, Final
 import apsw
 import msgspec
 
-from ...core.following import Changes, Fence, Follow, Followed, FollowingStep, Forget, LiveState, Release
-from .._sql.following import KEY, LOG, SCOPE, changed, followed, state_of, text_of
+from ...core.following import (
+    Changes,
+    Fence,
+    Follow,
+    Followed,
+    FollowingStep,
+    Forget,
+    LiveState,
+    Release,
+    changed,
+    followed,
+)
+from .._sql.following import KEY, LOG, SCOPE, state_of, text_of
 from .errors import FENCED
 from .quoting import META, quote_name, quote_text
 

@@ -26,6 +26,7 @@ from ....core.following import (
     Forget,
     LiveState,
     Release,
+    followed,
 )
 from ....errors import ConfigurationError
 from ..finishing import AsyncCancelling
@@ -105,14 +106,12 @@ async def _follow(
     pause: Callable[[float], Awaitable[object]],
 ) -> Followed:
     before = await _state(server)
-    if before is not None and before.token != token:
+    state = followed(before, token, collections)
+    if state is None:
         return Followed(before)
-    if before is None or not before.fenced:
-        known = () if before is None else before.collections
-        state = LiveState(token, tuple(dict.fromkeys((*known, *collections))))
+    if state != before and not state.fenced:
         await _keep(server, state, OPEN)
-        if before is None or state != before:
-            await pause(LEASE * 1.1)  # then every program knows
+        await pause(LEASE * 1.1)  # then every program knows
     now: Timestamp = (await server.command({"ping": 1}))["operationTime"]
     # What is older than the place where the notes begin is there for whoever reads from now on.
     await server.command(

@@ -27,6 +27,7 @@ from ....core.following import (
     Forget,
     LiveState,
     Release,
+    followed,
 )
 from ....errors import ConfigurationError
 from ..finishing import Cancelling
@@ -104,14 +105,12 @@ def _follow(
     pause: Callable[[float], object],
 ) -> Followed:
     before = _state(server)
-    if before is not None and before.token != token:
+    state = followed(before, token, collections)
+    if state is None:
         return Followed(before)
-    if before is None or not before.fenced:
-        known = () if before is None else before.collections
-        state = LiveState(token, tuple(dict.fromkeys((*known, *collections))))
+    if state != before and not state.fenced:
         _keep(server, state, OPEN)
-        if before is None or state != before:
-            pause(LEASE * 1.1)  # then every program knows
+        pause(LEASE * 1.1)  # then every program knows
     now: Timestamp = server.command({"ping": 1})["operationTime"]
     # What is older than the place where the notes begin is there for whoever reads from now on.
     server.command({"find": META, "limit": 1, "readConcern": {"level": "majority", "afterClusterTime": now}})
