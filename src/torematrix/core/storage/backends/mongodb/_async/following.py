@@ -169,8 +169,8 @@ async def _read(server: AsyncServer, command: _Stored, session: Any, limit: int)
                     ids.setdefault(change["ns"]["coll"], {})[change["documentKey"][ID]] = None
                     count += 1
             behind = cursor["postBatchResumeToken"]
-            if is_last or count >= limit:
-                break
+            if is_last or count:
+                break  # what comes meanwhile is for the next time: others may write without end
             more = {
                 "getMore": Int64(cursor["id"]),
                 "collection": "$cmd.aggregate",
