@@ -107,7 +107,7 @@ coverage: server-programs ## The same with branch coverage, which takes twice as
 # on all of them, and the plans, faults and programs of the servers were looked at on the main Python.
 ENGINES := memory:// sqlite:///{tmp}/kit.db
 ELSEWHERE := tests/backends/postgresql tests/backends/mongodb tests/faults tests/migrations tests/move tests/servers tests/unit/bench \
-	tests/contract/test_cost.py tests/contract/test_patches.py tests/contract/test_rolling.py
+	tests/contract/test_cost.py tests/contract/test_patches.py tests/contract/test_rolling.py tests/contract/test_waits.py
 unit-%: .venv-%/.ready server-programs
 	@HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci-other} .venv-$*/bin/python $(PYTEST) -m "not slow" \
 		$(foreach engine,$(ENGINES),--storage-url='$(engine)') $(foreach path,$(ELSEWHERE),--ignore=$(path))
