@@ -70,6 +70,7 @@ class AsyncLiveMove:
         self._follower: AsyncFollower | None = None
         self._checkpoints: dict[str, Checkpoint] = {}
         self._described: dict[str, Any] = {}
+        self._is_over = False
 
     @property
     def follower(self) -> AsyncFollower:
@@ -107,6 +108,8 @@ class AsyncLiveMove:
                     backend=self._source.driver.backend,
                     collection=name,
                 )
+        # A fence that stands was put up when both sides were the same; by now the target is being written to.
+        self._is_over = before is not None and before.fenced
         self.position = followed.position
         self._follower = follower
 
@@ -130,6 +133,11 @@ class AsyncLiveMove:
         follower.checkpoint = self._checkpoints[self._legs[0].name]
         for name, checkpoint in self._checkpoints.items():
             follower.refused.update({(name, each["id"]): each["error"] for each in checkpoint.errors})
+        if self._is_over:
+            return [
+                await self._report(leg, report, Differences(), 0.0, 0.0)
+                for leg, report in zip(self._legs, reports, strict=True)
+            ]
         await follower.drain()
         seconds: list[float] = []
         follower.doubts = self._options.verifies

@@ -71,6 +71,7 @@ class LiveMove:
         self._follower: Follower | None = None
         self._checkpoints: dict[str, Checkpoint] = {}
         self._described: dict[str, Any] = {}
+        self._is_over = False
 
     @property
     def follower(self) -> Follower:
@@ -108,6 +109,8 @@ class LiveMove:
                     backend=self._source.driver.backend,
                     collection=name,
                 )
+        # A fence that stands was put up when both sides were the same; by now the target is being written to.
+        self._is_over = before is not None and before.fenced
         self.position = followed.position
         self._follower = follower
 
@@ -131,6 +134,11 @@ class LiveMove:
         follower.checkpoint = self._checkpoints[self._legs[0].name]
         for name, checkpoint in self._checkpoints.items():
             follower.refused.update({(name, each["id"]): each["error"] for each in checkpoint.errors})
+        if self._is_over:
+            return [
+                self._report(leg, report, Differences(), 0.0, 0.0)
+                for leg, report in zip(self._legs, reports, strict=True)
+            ]
         follower.drain()
         seconds: list[float] = []
         follower.doubts = self._options.verifies

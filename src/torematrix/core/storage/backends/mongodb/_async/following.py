@@ -92,7 +92,7 @@ async def _state(server: AsyncServer) -> LiveState | None:
     found = (await held(server, [_KEY])).get(_KEY)
     if found is None:
         return None
-    return LiveState(found["token"], tuple(found["collections"]), found["phase"] != OPEN)
+    return LiveState(found["token"], tuple(found["collections"]), found["phase"] == MOVED_AWAY)
 
 
 async def _keep(server: AsyncServer, state: LiveState, phase: str) -> None:

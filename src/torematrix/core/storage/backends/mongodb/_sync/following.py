@@ -91,7 +91,7 @@ def _state(server: Server) -> LiveState | None:
     found = held(server, [_KEY]).get(_KEY)
     if found is None:
         return None
-    return LiveState(found["token"], tuple(found["collections"]), found["phase"] != OPEN)
+    return LiveState(found["token"], tuple(found["collections"]), found["phase"] == MOVED_AWAY)
 
 
 def _keep(server: Server, state: LiveState, phase: str) -> None:
