@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Any, Final, TypeVar
 
@@ -29,8 +29,6 @@ _CALM: Final = 200
 """So few notes and doubts are left to a pause, or what takes so many seconds."""
 _SHORT: Final = 0.25
 _ROUNDS: Final = 200
-
-_Ids = Mapping[str, Iterable[str]]
 
 
 class Follower:
@@ -89,14 +87,14 @@ class Follower:
         """Follow until there is little left."""
         for _ in range(_ROUNDS):
             started = perf_counter()
-            if self._round(_NOTES).count < _CALM or perf_counter() - started < _SHORT:
+            if self._round().count < _CALM or perf_counter() - started < _SHORT:
                 return
 
     def settle(self) -> None:
         """Follow, and look at what is in doubt, until there is little left of either."""
         for _ in range(_ROUNDS):
             started = perf_counter()
-            count = self._round(_NOTES).count
+            count = self._round().count
             before = self._doubts()
             self._compare(None)
             is_short = perf_counter() - started < _SHORT
@@ -116,7 +114,7 @@ class Follower:
         self._waiting = True
         try:
             self._reread()
-            while not self._round(_NOTES).is_last:
+            while not self._round().is_last:
                 if perf_counter() - started > longest:
                     raise UnavailableError(
                         "others write more than can be followed while they wait; try when there is less to do",
@@ -151,17 +149,15 @@ class Follower:
                 results.append(work())
         return results[-1]
 
-    def _round(self, limit: int) -> Changed:
+    def _round(self) -> Changed:
         """Follow the next notes."""
-        asked = Changes(self._names, self.checkpoint.followed, limit)
+        asked = Changes(self._names, self.checkpoint.followed, _NOTES)
         changed: Changed = self._trying(lambda: self._source.follow(asked))
-        if changed.position and changed.position != self.checkpoint.followed and not changed.count:
-            self.checkpoint.followed = changed.position
         for name, ids in changed.ids.items():
             self._follow(name, ids)
+        self.checkpoint.followed = changed.position
         if changed.count:
             if changed.position:
-                self.checkpoint.followed = changed.position
                 self._trying(self._store_checkpoint)
             self.count += changed.count
             self._tell(self.count)
@@ -173,12 +169,13 @@ class Follower:
         if self.doubts:
             self.doubtful.setdefault(name, {}).update(dict.fromkeys(ids))
         size = PageSize(self._most)
-        done = 0
-        while done < len(ids):
-            part = tuple(ids[done : done + size.rows])
-            done += len(part)
-            items = self._items(name, part, size)
-            self._store(name, items)
+        refused: list[Item] = []
+        for part in _parts(ids, size):
+            refused += self._store(name, self._items(name, part, size))
+        if refused:
+            deferred = self.checkpoint.deferred
+            deferred[name] = list(dict.fromkeys([*deferred.get(name, ()), *(item.id for item in refused)]))
+            self._trying(self._store_checkpoint)
 
     def _items(self, name: str, ids: tuple[str, ...], size: PageSize) -> list[Item]:
         """What the source holds of these, as the target is to hold it."""
@@ -188,22 +185,19 @@ class Follower:
         found = {str(row[0]): row for row in rows}
         return [_item(route, entity_id, found.get(entity_id)) for entity_id in ids]
 
-    def _store(self, name: str, items: Sequence[Item]) -> None:
-        """Have the target hold these; what it refuses for now is kept for the end."""
+    def _store(self, name: str, items: Sequence[Item]) -> list[Item]:
+        """Have the target hold these, but for those that it refuses: these, with the reason."""
         try:
             self._trying(lambda: self._store_once(name, items))
         except Exception as error:
             if not is_refusal(error):
                 raise
             if len(items) == 1:
-                deferred = self.checkpoint.deferred.setdefault(name, [])
-                if items[0].id not in deferred:
-                    deferred.append(items[0].id)
-                self._trying(self._store_checkpoint)
-                return
+                return [Item(items[0].id, None, error)]
             middle = len(items) // 2
-            self._store(name, items[:middle])
-            self._store(name, items[middle:])
+            refused = self._store(name, items[:middle])
+            return refused + self._store(name, items[middle:])
+        return []
 
     def _store_once(self, name: str, items: Sequence[Item]) -> None:
         destination = self._routes[name].destination
@@ -221,10 +215,7 @@ class Follower:
             raise taken_over(destination.name) from error
         self.checkpoint = stored
         for item in items:
-            if item.error is None:
-                self.refused.pop((name, item.id), None)
-            else:
-                self.refused[name, item.id] = reason_of(item.error)
+            self._judge(name, item)
 
     def _store_checkpoint(self) -> None:
         try:
@@ -247,32 +238,23 @@ class Follower:
         for name, ids in list(self.checkpoint.deferred.items()):
             items: list[Item] = []
             size = PageSize(self._most)
-            done = 0
-            while done < len(ids):
-                part = tuple(ids[done : done + size.rows])
-                done += len(part)
+            for part in _parts(ids, size):
                 items += self._items(name, part, size)
             self._store_once(name, [msgspec.structs.replace(item, row=None) for item in items])
-            self._store_alone(name, items)
+            for item in self._store(name, items):
+                self._judge(name, item)
             if self.doubts:
                 self.doubtful.setdefault(name, {}).update(dict.fromkeys(ids))
         if self.checkpoint.deferred:
             self.checkpoint.deferred = {}
             self._store_checkpoint()
 
-    def _store_alone(self, name: str, items: Sequence[Item]) -> None:
-        """Store these but for those that the target refuses for good."""
-        try:
-            self._store_once(name, items)
-        except Exception as error:
-            if not is_refusal(error):
-                raise
-            if len(items) == 1:
-                self.refused[name, items[0].id] = reason_of(error)
-                return
-            middle = len(items) // 2
-            self._store_alone(name, items[:middle])
-            self._store_alone(name, items[middle:])
+    def _judge(self, name: str, item: Item) -> None:
+        """Note why it is not in the target, or that nothing stands against it any more."""
+        if item.error is None:
+            self.refused.pop((name, item.id), None)
+        else:
+            self.refused[name, item.id] = reason_of(item.error)
 
     def _compare(self, differences: dict[str, Differences] | None) -> None:
         """Look at what is in doubt; what is found to be the same is so no more."""
@@ -281,10 +263,7 @@ class Follower:
             as_bytes = canonical_bytes(route.destination.codec)
             ids = list(doubtful)
             size = PageSize(self._most)
-            done = 0
-            while done < len(ids):
-                part = tuple(ids[done : done + size.rows])
-                done += len(part)
+            for part in _parts(ids, size):
                 here: list[Row] = self._run(route.source.run, FetchMany(route.origin, part))
                 there: list[Row] = self._run(route.target.run, FetchMany(route.destination, part))
                 size.learn(here)
@@ -310,3 +289,12 @@ def _item(route: Route, entity_id: str, row: Row | None) -> Item:
         return Item(entity_id, route.convert(row))
     except Exception as error:  # noqa: BLE001 - whatever transform_fn raises is about this entity
         return Item(entity_id, None, error)
+
+
+def _parts(ids: Sequence[str], size: PageSize) -> Iterator[tuple[str, ...]]:
+    """These in parts, each of the size that is right by then."""
+    done = 0
+    while done < len(ids):
+        part = tuple(ids[done : done + size.rows])
+        done += len(part)
+        yield part
