@@ -132,9 +132,13 @@ class AsyncLedger:
         return stored
 
     async def take(self, known: Checkpoint, runner: str, now: str) -> Checkpoint:
-        """Make a checkpoint this runner's; it raises as ``begin`` does."""
+        """Make a checkpoint this runner's; it raises as ``begin`` does.
+
+        In a transaction, so that MongoDB says at once, and does not wait, where that of a killed move still stands.
+        """
         try:
-            return await self.store(msgspec.structs.replace(known, runner=runner), now)
+            async with self._engine.transaction(TransactionOptions()):
+                return await self.store(msgspec.structs.replace(known, runner=runner), now)
         except (ConflictError, NotFoundError) as error:
             raise taken_over(str(known.id)) from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -20,6 +20,7 @@ from ...model.stored import stored_schema
 from ...query.conditions import TRUE
 from ...query.operations import Collection, Count, Fetch
 from ...query.stored_size import stored_size_check
+from ..retries import retrying
 from .repository import AsyncStorageRepository
 
 __all__ = [
@@ -36,6 +37,9 @@ __all__ = [
 
 Transform: TypeAlias = Callable[[Any], Any]
 _Description: TypeAlias = dict[str, Any]
+_ATTEMPTS: Final = 1_000
+_HELD: Final = 120.0
+"""Seconds: mongod keeps the transaction of a move that was killed, and so its checkpoint, for 60, and a sweep."""
 
 
 class AsyncLeg(msgspec.Struct, frozen=True):
@@ -283,21 +287,24 @@ async def begun(
         ConfigurationError: the target is not empty and nothing of this move is in it, another move is unfinished there,
             or both sides turn out to be the same collection.
     """
-    known = await checked(leg, ledger, resumes=resumes, live=bool(live))
-    if known is not None:
-        stored = await ledger.take(known, runner, now)
-    else:
-        backend = leg.source.driver.backend
-        checkpoint = Checkpoint(
-            id=leg.target_name,
-            origin=await origin_of(leg.source),
-            backend=backend,
-            collection=leg.name,
-            runner=runner,
-            live=live,
-            followed=followed,
-        )
-        stored = await ledger.begin(await ledger.read(leg.target_name), checkpoint, now)
+    stored = None
+    async for attempt in retrying(_ATTEMPTS, _HELD):
+        with attempt:
+            known = await checked(leg, ledger, resumes=resumes, live=bool(live))
+            if known is not None:
+                stored = await ledger.take(known, runner, now)
+            else:
+                checkpoint = Checkpoint(
+                    id=leg.target_name,
+                    origin=await origin_of(leg.source),
+                    backend=leg.source.driver.backend,
+                    collection=leg.name,
+                    runner=runner,
+                    live=live,
+                    followed=followed,
+                )
+                stored = await ledger.begin(await ledger.read(leg.target_name), checkpoint, now)
+    assert stored is not None
     # The one sure sign: what was written there is found here.
     seen = await _runner_in(leg.source, leg.target_name)
     if seen == runner and (leg.repository is None or leg.name == leg.target_name):

@@ -31,7 +31,7 @@ _BATCH: Final = 50
 _AFTERWARDS: Final = 20
 """So many writes each writer makes to the target."""
 _REST: Final = 0.001  # seconds: a writer to memory would be faster than any database
-_LONGEST: Final = 2.0  # seconds until a kill, at most
+_LONGEST: Final = 2.0  # seconds until a kill, at most; fewer once a move was done sooner
 _STARTING: Final = 0.4
 _MOST: Final = 8
 """So often one move is killed: then it may end."""
@@ -153,24 +153,26 @@ def kill_live_moves(
 
     At the end the target holds exactly what the writers were acknowledged: the faults are what is lost, back or other.
     """
-    left = kills
+    left, longest = kills, _LONGEST
     while left > 0:
         origin, destination = source.new_database(), target.new_database()
         try:
-            killed = _move(origin, destination, tally, random)
+            killed = _move(origin, destination, tally, random, longest)
         finally:
             source.rest()
             target.rest()
             source.drop(origin)
             target.drop(destination)
         tally.add(kills=killed, moves=1)
-        left -= max(1, killed)
+        left -= killed
+        if not killed:  # it was done sooner: the next is killed earlier
+            longest /= 2
         tell(killed)
         if tally.faults:
             return
 
 
-def _move(origin: str, destination: str, tally: Tally, random: Random) -> int:
+def _move(origin: str, destination: str, tally: Tally, random: Random, longest: float) -> int:
     with Storage.open(origin) as storage:
         fill(storage)
     opened = [(Storage.open(origin), Storage.open(destination)) for _ in range(_WRITERS)]
@@ -182,8 +184,8 @@ def _move(origin: str, destination: str, tally: Tally, random: Random) -> int:
         code = -1
         report: dict[str, Any] = {}
         while code < 0:
-            longest = _STARTING + random.uniform(0, _LONGEST) if killed < _MOST else _ENDS
-            code, report = _killed_or_done(origin, destination, longest)
+            seconds = _STARTING + random.uniform(0, longest) if killed < _MOST else _ENDS
+            code, report = _killed_or_done(origin, destination, seconds)
             killed += code < 0
         if code or not (report["verified"] and report["cut_over"]):
             tally.blame([f"a live move ended with exit code {code}: {report}"])

@@ -70,6 +70,7 @@ class MongoDBServer(Running):
         self._parameters = {
             "shutdownTimeoutMillisForSignaledShutdown": "0",
             "diagnosticDataCollectionEnabled": "false",  # Nobody will read it.
+            "transactionLifetimeLimitSeconds": "30",  # Those of killed clients are in the way for less than 60.
             **(parameters or {}),
         }
         self._arguments = ["--wiredTigerCacheSizeGB", str(cache), *arguments]
