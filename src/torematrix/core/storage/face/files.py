@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tomllib
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Final, cast
@@ -72,6 +71,8 @@ def _text_of(path: str) -> str:
 
 
 def _toml(text: str) -> Any:
+    import tomllib  # imported when used, as the readers of the other forms are
+
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

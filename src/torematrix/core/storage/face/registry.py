@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any, Final
 
 import msgspec
@@ -123,6 +122,8 @@ def _read_entry_points() -> None:
     if _entry_points_read:
         return
     _entry_points_read = True
+    from importlib.metadata import entry_points  # imported when used: an own backend is found without
+
     for entry in entry_points(group=ENTRY_POINTS):
         if entry.name not in _backends:
             found = entry.load()

@@ -41,7 +41,8 @@ _AFTER_SINGLE: Final = "\x1f"  # ends a word of one character; it began with a s
 _AROUND_KATAKANA: Final = "\x1e"  # before and after each katakana: a doubled one stands within a run
 _BEFORE_MARK: Final = "\x08"  # before a mark that belongs to the single or katakana character it follows
 
-_WORD: Final = "[0-9a-z\x80-\U0010ffff]"
+# [0-9a-z] and all from U+0080 on: said by what it is not, a class is compiled in a hundredth of the time.
+_WORD: Final = r"[^\x00-\x2f\x3a-\x60\x7b-\x7f]"
 _TOKEN: Final = re.compile(
     rf"(?:\x1e{_WORD}\x1e(?:\x08{_WORD})*)+"  # katakana
     rf"|{_WORD}\x1f(?:\x08{_WORD})*"  # one character with its marks
@@ -57,7 +58,7 @@ _ASCII: Final = bytes(
 )
 _NOT_ASCII: Final = re.compile("[^\x00-\x7f]+")
 # What can hold a token: anything else in ASCII separates, whatever stands around it.
-_CHUNK: Final = re.compile("[0-9A-Za-z\x80-\U0010ffff]+")
+_CHUNK: Final = re.compile(r"[^\x00-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]+")
 
 _MAX_ENTRIES: Final = 65_536
 _HANGUL_FIRST, _HANGUL_LAST = 0xAC00, 0xD7A3

@@ -35,7 +35,7 @@ from .names import WORDS
 
 __all__ = ["NOTHING", "SearchIndex", "Totals", "count_key", "field_text", "phrase_text"]
 
-_PLAIN: Final = re.compile("[0-9a-z\x80-\U0010ffff]+")
+_PLAIN: Final = re.compile(r"[^\x00-\x2f\x3a-\x60\x7b-\x7f]+")  # [0-9a-z] and all above ASCII
 
 
 def count_key(token: str) -> str:
