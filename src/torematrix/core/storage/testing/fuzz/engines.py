@@ -28,6 +28,8 @@ __all__ = ["REFERENCE", "SQLITE", "Engine", "OpenEngine", "engine_of"]
 # The same everywhere, so that the cursors of all engines are the same text.
 _OPTIONS: Final[dict[str, Any]] = {"cursor_key": b"the key of every storage of the fuzzer"}
 _FAST: Final = {"durability": "fast"}
+# Between two programs no loop runs: PyMongo's monitor takes that for a server that does not answer.
+_PATIENT: Final = {"connect_timeout": 3600.0}
 
 
 class Engine(msgspec.Struct, frozen=True):
@@ -73,6 +75,8 @@ class _Seat:
 
     def options(self) -> dict[str, Any]:
         """How its storage is opened: fast where that changes no answer, because nothing here outlives the run."""
+        if self._url.startswith("mongodb"):
+            return {**_OPTIONS, **_PATIENT}
         lasting = self._url.startswith(("sqlite:", "postgresql:")) and ":memory:" not in self._url
         return {**_OPTIONS, **_FAST} if lasting else _OPTIONS
 
