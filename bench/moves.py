@@ -20,7 +20,6 @@ import itertools
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -33,6 +32,7 @@ import msgspec
 from engines import NAMES, engine
 from entities import Item, items
 from machine import described
+from processes import child
 from rich.console import Console
 from rich.table import Table
 
@@ -172,13 +172,6 @@ def prepare(url: str) -> None:
 def counted(url: str) -> int:
     with Storage.open(url) as storage:
         return storage.stored_repository("items").count()
-
-
-def child(*command: str) -> dict[str, Any]:
-    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command[:3])} failed: {done.stderr.strip()[-500:]}")
-    return json.loads(done.stdout)
 
 
 def measure(
