@@ -28,7 +28,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-v
 	$(ARGS)
 
 .PHONY: help setup server-programs servers test lint format types contracts twins check-twins unit unit-others coverage quick docs \
-	demo fuzz faults mutate bench guarantees growth imports lock clean distclean
+	demo fuzz faults mutate bench guarantees growth imports work lock clean distclean
 
 help: ## List the commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name text; do \
@@ -129,6 +129,9 @@ growth: $(READY) ## Measure how cost grows with the collection (ARGS=--help); wr
 
 imports: $(READY) ## Measure what importing the library costs; writes the table in docs/benchmarks.md
 	@$(BIN)/python bench/imports.py $(if $(ARGS),$(ARGS),--page)
+
+work: server-programs ## Count what each operation executes, against bench/work.json (ARGS=--record keeps what is counted)
+	@$(BIN)/python bench/work.py $(ARGS)
 
 docs: $(READY) ## Build the documentation into site/, warnings being errors
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
