@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import gc
 import json
 import multiprocessing
 import os
@@ -203,6 +204,10 @@ def _work(channel: Connection, engines: Sequence[Engine], plant: str | None) -> 
             stack.enter_context(planted(plant))
         comparison = stack.enter_context(Comparison(engines))
         chunks = Chunks(comparison)
+        # What is imported by now stays: looked through less often, it takes a tenth less of the processor.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
 
         def tell(number: int) -> None:
             channel.send(("at", number))
