@@ -71,6 +71,7 @@ class MongoDBServer(Running):
             "shutdownTimeoutMillisForSignaledShutdown": "0",
             "diagnosticDataCollectionEnabled": "false",  # Nobody will read it.
             "transactionLifetimeLimitSeconds": "30",  # Those of killed clients are in the way for less than 60.
+            "minSnapshotHistoryWindowInSeconds": "30",  # What was deleted is walked through for less than 300.
             **(parameters or {}),
         }
         self._arguments = ["--wiredTigerCacheSizeGB", str(cache), *arguments]
