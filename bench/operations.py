@@ -170,6 +170,7 @@ def _edited_articles(stage: Stage, chance: random.Random, calls: int) -> list[An
 
 OPERATIONS: Final = (
     Operation("get", "get by id", "get", 1000, 5, _ids, "single"),
+    Operation("get-8", "get by id, 8 tasks at once", "get", 1000, 5, _ids, "", tasks=8),
     Operation("get-50", "get by id, 50 tasks at once", "get", 1000, 5, _ids, "concurrent", tasks=50),
     Operation("create", "create", "create", 8, 6, _new, "single", writes=True, created="one"),
     Operation("update", "update", "update", 8, 6, _edited, "single", writes=True),
