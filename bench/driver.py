@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+import durability
 import engines
 from check import differences
 from engines.base import FLOOR, OURS, Engine, Peer
@@ -162,6 +163,12 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--without-peers", action="store_true", help="measure the library and the floor, and nobody else"
     )
+    parser.add_argument(
+        "--durability",
+        choices=durability.NAMES,
+        default=durability.FULL,
+        help="of all: writes wait for the disk (full), or the library's faster setting (relaxed)",
+    )
     parser.add_argument("--size", type=int, default=SIZE, help="entities in each collection (10,000)")
     parser.add_argument(
         "--folder", type=Path, default=PROJECT / "var/bench", help="on a disk, for the databases"
@@ -178,6 +185,8 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
         parser.error(f"no such operation: {', '.join(sorted(unknown))}")
     if options.page and (only or options.without_peers or options.colour != "both" or options.size != SIZE):
         parser.error("the page shows everything, at the size that it names")
+    if options.page and options.durability != durability.FULL:
+        parser.error("the page shows the library's default, which is durable")
     options.folder = options.folder.resolve()
     mount = mount_of(options.folder)
     if mount is not None and mount[1] == "tmpfs" and not options.check:
@@ -188,6 +197,7 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
 def main() -> int:
     options = options_of(sys.argv[1:])
     only = {name for name in options.only.split(",") if name}
+    durability.choose(options.durability)
     console = Console(width=None if sys.stdout.isatty() else 150)
     load = os.getloadavg()[0]
     if load > 0.5:
@@ -209,6 +219,7 @@ def main() -> int:
         failed = failed or bool(problems)
         if measured:
             print_table(measured, console)
+            console.print(engine.durability[options.durability])
             console.print(f"{options.rounds} rounds in {time.monotonic() - began:.0f} seconds")
             rows += measured
         if measured and options.page:

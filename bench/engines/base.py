@@ -44,7 +44,7 @@ class Engine(Protocol):
         peers: who takes part, the floor first and the library second.
         targets: the promised ratio by the kind of operation (see ``operations``).
         pace: how many of an operation's calls make a turn here, as a part of those that SQLite gets.
-        durability: what an acknowledged write has survived, in words.
+        durability: what an acknowledged write has survived, in words, by what ``--durability`` takes.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Engine(Protocol):
     peers: Sequence[Peer]
     targets: Mapping[str, float]
     pace: float
-    durability: str
+    durability: Mapping[str, str]
 
     def start(self, folder: Path, url: str | None) -> None:
         """Be ready to make databases: in this folder, or on the server at this URL."""

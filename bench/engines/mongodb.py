@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 import pymongo
+from durability import FULL, RELAXED
 
 from torematrix.core.storage.testing.servers.home import Home
 from torematrix.core.storage.testing.servers.mongodb import MongoDBServer
@@ -35,7 +36,10 @@ class Engine:
     )
     targets: Final = {"single": 1.2, "concurrent": 1.2, "many": 1.15}
     pace = 0.2
-    durability = "write concern `majority` with journalling, where every write waits for the disk"
+    durability: Final = {
+        FULL: "write concern majority with its journal, where every write waits for the disk",
+        RELAXED: "write concern 1 without its journal, where no write waits for the disk",
+    }
 
     def __init__(self) -> None:
         self._home: Home | None = None

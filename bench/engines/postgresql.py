@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+from durability import FULL, RELAXED, is_relaxed
 from psycopg import sql
 
 from torematrix.core.storage.testing.servers.home import Home
@@ -62,7 +63,10 @@ class Engine:
     )
     targets: Final = {"single": 1.2, "concurrent": 1.2, "many": 1.15}
     pace = 0.3
-    durability = "`synchronous_commit=on` and `fsync=on`, where every commit waits for the disk"
+    durability: Final = {
+        FULL: "fsync=on and synchronous_commit=on, where every commit waits for the disk",
+        RELAXED: "fsync=on and synchronous_commit=off, where no commit waits for the disk",
+    }
 
     def __init__(self) -> None:
         self._home: Home | None = None
@@ -86,6 +90,8 @@ class Engine:
         self._admin.execute(_named("DROP DATABASE IF EXISTS {} WITH (FORCE)", database))
         self._admin.execute(_named("CREATE DATABASE {}", database))
         self._made.append(database)
+        if is_relaxed():
+            self._admin.execute(_named("ALTER DATABASE {} SET synchronous_commit = off", database))
         return urlunsplit(urlsplit(self._url)._replace(path=f"/{database}"))
 
     def loaded(self, place: str) -> None:

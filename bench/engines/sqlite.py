@@ -10,6 +10,7 @@ from typing import Final
 
 import apsw
 from candidates.sqlite import path_of
+from durability import FULL, RELAXED
 
 from .base import FLOOR, OURS, Peer
 
@@ -29,9 +30,10 @@ class Engine:
     )
     targets: Final = {"single": 1.25, "concurrent": 1.0, "many": 1.15}
     pace = 1.0
-    durability = (
-        "WAL mode with `synchronous=FULL`, where every commit waits for the disk, with the same cache"
-    )
+    durability: Final = {
+        FULL: "WAL mode with synchronous=FULL, where every commit waits for the disk",
+        RELAXED: "WAL mode with synchronous=NORMAL, where checkpoints alone wait for the disk",
+    }
 
     def start(self, folder: Path, url: str | None) -> None:
         if url is not None:
