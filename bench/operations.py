@@ -26,6 +26,10 @@ class Stage(Protocol):
         """The result of a method of either colour."""
         ...
 
+    def added(self, name: str, entities: list[Any]) -> list[Any]:
+        """Entities that are stored without being measured."""
+        ...
+
 
 Arguments = Callable[[Stage, random.Random, int], list[Any]]
 
@@ -119,8 +123,7 @@ def _new_and_edited(stage: Stage, chance: random.Random, calls: int) -> list[Any
 
 
 def _created(stage: Stage, chance: random.Random, calls: int) -> list[Any]:
-    create = stage.store("items").bulk_create
-    return [entity.id for entity in stage.call(create, _new(stage, chance, calls))]
+    return [entity.id for entity in stage.added("items", _new(stage, chance, calls))]
 
 
 def _statuses(_: Stage, chance: random.Random, calls: int) -> list[Any]:

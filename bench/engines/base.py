@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -21,6 +22,7 @@ class Peer:
         sync: the module of its synchronous candidate, below ``candidates``; "" when it has none.
         asynchronous: the module of its asynchronous one.
         ranks_alone: whether its search has a relevance of its own, so that only its number of hits is compared.
+        package: what it imports that only the benchmark's own environment has; "" where every environment has it.
     """
 
     name: str
@@ -28,10 +30,16 @@ class Peer:
     sync: str = ""
     asynchronous: str = ""
     ranks_alone: bool = False
+    package: str = ""
 
     def module(self, colour: str) -> str:
         """The module of the candidate in that colour, or "" for none."""
         return self.sync if colour == "sync" else self.asynchronous
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether it cannot take part here."""
+        return bool(self.package) and find_spec(self.package) is None
 
 
 class Engine(Protocol):
