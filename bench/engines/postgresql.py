@@ -59,7 +59,7 @@ class Engine:
         Peer(OURS, "torematrix-storage", "ours", "ours_async"),
         Peer("bare", "psycopg, no pool", "postgresql.bare"),
         Peer("asyncpg", "asyncpg by hand", asynchronous="postgresql.asyncpg_floor"),
-        Peer("orm", "SQLAlchemy ORM", "postgresql.orm", "postgresql.orm_async", ranks_alone=True),
+        Peer("orm", "SQLAlchemy ORM", "orm", "orm_async", ranks_alone=True),
     )
     targets: Final = {"single": 1.2, "concurrent": 1.2, "many": 1.15}
     pace = 0.3
