@@ -59,6 +59,7 @@ class Engine:
         Peer(OURS, "torematrix-storage", "ours", "ours_async"),
         Peer("bare", "psycopg, no pool", "postgresql.bare"),
         Peer("asyncpg", "asyncpg by hand", asynchronous="postgresql.asyncpg_floor"),
+        Peer("core", "SQLAlchemy Core", "core", "core_async", ranks_alone=True),
         Peer("orm", "SQLAlchemy ORM", "orm", "orm_async", ranks_alone=True),
     )
     targets: Final = {"single": 1.2, "concurrent": 1.2, "many": 1.15}

@@ -26,6 +26,7 @@ class Engine:
     peers = (
         Peer(FLOOR, "by hand", "sqlite.floor", "sqlite.floor_async"),
         Peer(OURS, "torematrix-storage", "ours", "ours_async"),
+        Peer("core", "SQLAlchemy Core", "core", "core_async", ranks_alone=True),
         Peer("orm", "SQLAlchemy ORM", "orm", "orm_async", ranks_alone=True),
     )
     targets: Final = {"single": 1.25, "concurrent": 1.0, "many": 1.15}
