@@ -49,14 +49,14 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-_TIME: Final = Moment().with_variant(DateTime(timezone=True), "postgresql")
-_LIST: Final = JSON().with_variant(JSONB(), "postgresql")
+TIME: Final = Moment().with_variant(DateTime(timezone=True), "postgresql")
+LIST: Final = JSON().with_variant(JSONB(), "postgresql")
 
 
 class Base(DeclarativeBase):
     """What the mapped classes share."""
 
-    type_annotation_map: ClassVar[dict[Any, Any]] = {int: BigInteger(), dt.datetime: _TIME, list[str]: _LIST}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {int: BigInteger(), dt.datetime: TIME, list[str]: LIST}
 
 
 class Item(Base):

@@ -61,6 +61,8 @@ class Engine:
         Peer("asyncpg", "asyncpg by hand", asynchronous="postgresql.asyncpg_floor"),
         Peer("core", "SQLAlchemy Core", "core", "core_async", ranks_alone=True),
         Peer("orm", "SQLAlchemy ORM", "orm", "orm_async", ranks_alone=True),
+        Peer("sqlmodel", "SQLModel", "sqlmodel_orm", ranks_alone=True, package="sqlmodel"),
+        Peer("alchemy", "advanced-alchemy", "alchemy", "alchemy_async", package="advanced_alchemy"),
     )
     targets: Final = {"single": 1.2, "concurrent": 1.2, "many": 1.15}
     pace = 0.3

@@ -28,6 +28,8 @@ class Engine:
         Peer(OURS, "torematrix-storage", "ours", "ours_async"),
         Peer("core", "SQLAlchemy Core", "core", "core_async", ranks_alone=True),
         Peer("orm", "SQLAlchemy ORM", "orm", "orm_async", ranks_alone=True),
+        Peer("sqlmodel", "SQLModel", "sqlmodel_orm", ranks_alone=True, package="sqlmodel"),
+        Peer("alchemy", "advanced-alchemy", "alchemy", "alchemy_async", package="advanced_alchemy"),
     )
     targets: Final = {"single": 1.25, "concurrent": 1.0, "many": 1.15}
     pace = 1.0
