@@ -63,6 +63,8 @@ class Engine:
         Peer("orm", "SQLAlchemy ORM", "orm", "orm_async", ranks_alone=True),
         Peer("sqlmodel", "SQLModel", "sqlmodel_orm", ranks_alone=True, package="sqlmodel"),
         Peer("alchemy", "advanced-alchemy", "alchemy", "alchemy_async", package="advanced_alchemy"),
+        Peer("peewee", "peewee", "peewee_orm", package="peewee"),
+        Peer("tortoise", "Tortoise ORM", asynchronous="tortoise_orm", package="tortoise"),
     )
     targets: Final = {"single": 1.2, "concurrent": 1.2, "many": 1.15}
     pace = 0.3
