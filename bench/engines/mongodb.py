@@ -33,6 +33,8 @@ class Engine:
         Peer(FLOOR, "by hand", "mongodb.floor", "mongodb.floor_async"),
         Peer(OURS, "torematrix-storage", "ours", "ours_async"),
         Peer("helpers", "PyMongo's helpers", "mongodb.helpers", "mongodb.helpers_async"),
+        Peer("beanie", "Beanie", asynchronous="mongodb.beanie_odm", package="beanie"),
+        Peer("mongoengine", "MongoEngine", "mongodb.mongoengine_odm", package="mongoengine"),
     )
     targets: Final = {"single": 1.2, "concurrent": 1.2, "many": 1.15}
     pace = 0.2

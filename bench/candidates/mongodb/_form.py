@@ -27,6 +27,10 @@ READING: Final = ReadConcern("local" if _RELAXED else "majority")
 WRITING: Final = WriteConcern(1, j=False) if _RELAXED else WriteConcern("majority")
 READ: Final = READING.document
 WRITE: Final = WRITING.document
+CLIENT: Final[Document] = {"readConcernLevel": READING.level, "w": WRITING.document["w"]} | (
+    {"journal": False} if _RELAXED else {}
+)
+"""The same as a client takes them."""
 SNAPSHOT: Final = ReadConcern("local" if _RELAXED else "snapshot")
 """For what is read by one command in several places."""
 TIME: Final = {"created_at": 1}
