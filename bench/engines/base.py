@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Protocol
@@ -40,6 +41,19 @@ class Peer:
     def is_missing(self) -> bool:
         """Whether it cannot take part here."""
         return bool(self.package) and find_spec(self.package) is None
+
+
+def versions(*names: str) -> str:
+    """These distributions with their versions, as far as they are installed."""
+    return ", ".join(_versions(names))
+
+
+def _versions(names: tuple[str, ...]) -> Iterator[str]:
+    for name in names:
+        try:
+            yield f"{name} {version(name)}"
+        except PackageNotFoundError:
+            continue
 
 
 class Engine(Protocol):

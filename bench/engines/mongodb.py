@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -14,7 +13,7 @@ from durability import FULL, RELAXED
 from torematrix.core.storage.testing.servers.home import Home
 from torematrix.core.storage.testing.servers.mongodb import MongoDBServer
 
-from .base import FLOOR, OURS, Peer
+from .base import FLOOR, OURS, Peer, versions
 
 Document = dict[str, Any]
 
@@ -104,7 +103,7 @@ class Engine:
             f"MongoDB {self._admin.server_info()['version']}, a replica set of {members}, cache {cache} GB, "
             f"majority writes journalled: {configuration.get('writeConcernMajorityJournalDefault')}"
         )
-        yield f"PyMongo {version('pymongo')}, msgspec {version('msgspec')}"
+        yield versions("PyMongo", "Beanie", "MongoEngine", "msgspec")
 
     def stop(self) -> None:
         if hasattr(self, "_admin"):

@@ -16,6 +16,7 @@ from psycopg import sql
 from torematrix.core.storage.testing.servers.home import Home
 from torematrix.core.storage.testing.servers.postgresql import PostgreSQLServer
 
+from ._sql import PEERS, versions_of_peers
 from .base import FLOOR, OURS, Peer
 
 _SETTINGS: Final = {
@@ -59,12 +60,7 @@ class Engine:
         Peer(OURS, "torematrix-storage", "ours", "ours_async"),
         Peer("bare", "psycopg, no pool", "postgresql.bare"),
         Peer("asyncpg", "asyncpg by hand", asynchronous="postgresql.asyncpg_floor"),
-        Peer("core", "SQLAlchemy Core", "core", "core_async", ranks_alone=True),
-        Peer("orm", "SQLAlchemy ORM", "orm", "orm_async", ranks_alone=True),
-        Peer("sqlmodel", "SQLModel", "sqlmodel_orm", ranks_alone=True, package="sqlmodel"),
-        Peer("alchemy", "advanced-alchemy", "alchemy", "alchemy_async", package="advanced_alchemy"),
-        Peer("peewee", "peewee", "peewee_orm", package="peewee"),
-        Peer("tortoise", "Tortoise ORM", asynchronous="tortoise_orm", package="tortoise"),
+        *PEERS,
     )
     targets: Final = {"single": 1.2, "concurrent": 1.2, "many": 1.15}
     pace = 0.3
@@ -126,7 +122,7 @@ class Engine:
             f"autovacuum {self._shown('autovacuum')}"
         )
         yield f"psycopg {version('psycopg')} with libpq {psycopg.pq.version()}, psycopg_pool {version('psycopg-pool')}"
-        yield f"asyncpg {version('asyncpg')}, SQLAlchemy {version('SQLAlchemy')}, msgspec {version('msgspec')}"
+        yield f"asyncpg {version('asyncpg')}, {versions_of_peers()}"
 
     def _shown(self, setting: str) -> Any:
         row = self._admin.execute("SELECT current_setting(%s)", (setting,)).fetchone()

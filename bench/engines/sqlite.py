@@ -12,6 +12,7 @@ import apsw
 from candidates.sqlite import path_of
 from durability import FULL, RELAXED
 
+from ._sql import PEERS, versions_of_peers
 from .base import FLOOR, OURS, Peer
 
 _TABLES: Final = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name <> 'torematrix_meta'"
@@ -26,12 +27,7 @@ class Engine:
     peers = (
         Peer(FLOOR, "by hand", "sqlite.floor", "sqlite.floor_async"),
         Peer(OURS, "torematrix-storage", "ours", "ours_async"),
-        Peer("core", "SQLAlchemy Core", "core", "core_async", ranks_alone=True),
-        Peer("orm", "SQLAlchemy ORM", "orm", "orm_async", ranks_alone=True),
-        Peer("sqlmodel", "SQLModel", "sqlmodel_orm", ranks_alone=True, package="sqlmodel"),
-        Peer("alchemy", "advanced-alchemy", "alchemy", "alchemy_async", package="advanced_alchemy"),
-        Peer("peewee", "peewee", "peewee_orm", package="peewee"),
-        Peer("tortoise", "Tortoise ORM", asynchronous="tortoise_orm", package="tortoise"),
+        *PEERS,
     )
     targets: Final = {"single": 1.25, "concurrent": 1.0, "many": 1.15}
     pace = 1.0
@@ -70,7 +66,7 @@ class Engine:
     def versions(self) -> Iterator[str]:
         yield f"apsw {apsw.apsw_version()} with SQLite {apsw.sqlite_lib_version()}"
         yield f"aiosqlite {version('aiosqlite')} over sqlite3 with SQLite {sqlite3.sqlite_version}"
-        yield f"SQLAlchemy {version('SQLAlchemy')}, msgspec {version('msgspec')}"
+        yield versions_of_peers()
 
     def stop(self) -> None:
         """The folder is its maker's."""
