@@ -90,15 +90,15 @@ class Items(Kind):
             limits = {"limit": 50, "offset": 50 * (number - 1)}
             rows = connection.execute(self._sql.page, {"status": status, **limits})
             items = self._sql.every(rows)
-            return items, connection.scalar(self._sql.counted, {"status": status})  # type: ignore[return-value]
+            return items, connection.scalar(self._sql.counted, {"status": status})
 
     def count_indexed(self, status: str) -> int:
         with self._engine.connect() as connection:
-            return connection.scalar(self._sql.counted, {"status": status})  # type: ignore[return-value]
+            return connection.scalar(self._sql.counted, {"status": status})  # type: ignore[no-any-return]
 
     def count_scanned(self, least: int) -> int:
         with self._engine.connect() as connection:
-            return connection.scalar(self._sql.scanned, {"least": least})  # type: ignore[return-value]
+            return connection.scalar(self._sql.scanned, {"least": least})  # type: ignore[no-any-return]
 
     def cursor_page(self, after: Cursor | None, limit: int = 50) -> tuple[list[Item], Cursor | None]:
         statement, parameters = self._sql.cursor_page(after, limit)

@@ -169,7 +169,8 @@ class Items:
         return items
 
     def bulk_update(self, changes: list[Change]) -> list[Any]:
-        wanted, now = dict(changes), _now()
+        now = _now()
+        wanted: Fields = dict(changes)
         with self._database.atomic():
             found = {item.id: item for item in self._model.select().where(self._model.id.in_([*wanted]))}
             for entity_id, values in changes:
@@ -186,7 +187,7 @@ class Candidate:
     def __init__(self, place: str) -> None:
         if place.startswith("sqlite:"):
             pragmas = [("auto_vacuum", "incremental"), *sqlite.PRAGMAS.items()]
-            self.database: Database = SqliteDatabase(path_of(place), pragmas=pragmas)
+            self.database: Database = SqliteDatabase(str(path_of(place)), pragmas=pragmas)
         else:
             set_json_loads(msgspec.json.decode)
             self.database = Psycopg3Database(place)

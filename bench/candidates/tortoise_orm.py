@@ -127,7 +127,8 @@ class Items:
         return items
 
     async def bulk_update(self, changes: list[Change]) -> list[Item]:
-        wanted, now = dict(changes), _now()
+        now = _now()
+        wanted: Fields = dict(changes)
         async with in_transaction():
             found = {item.id: item for item in await Item.filter(id__in=[*wanted])}
             for entity_id, values in changes:

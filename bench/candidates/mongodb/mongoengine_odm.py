@@ -69,10 +69,10 @@ class Items:
         return fields["id"], changes
 
     def get(self, entity_id: str) -> Item | None:
-        return Item.objects.with_id(entity_id)
+        return Item.objects.with_id(entity_id)  # type: ignore[no-any-return]
 
     def create(self, item: Item) -> Item:
-        return item.save(force_insert=True)
+        return item.save(force_insert=True)  # type: ignore[no-any-return]
 
     def update(self, change: Change) -> Item:
         entity_id, changes = change
@@ -80,7 +80,7 @@ class Items:
         updated = Item.objects(id=entity_id).modify(new=True, **values)
         if updated is None:
             raise KeyError(entity_id)
-        return updated
+        return updated  # type: ignore[no-any-return]
 
     def delete(self, entity_id: str) -> bool:
         return Item.objects(id=entity_id).delete() > 0  # type: ignore[no-any-return]
