@@ -22,6 +22,7 @@ FOLDER ?= var/demo
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCH := .venv-bench
 PYTEST := -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 LOCK := $(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --no-emit-find-links --no-config --quiet --custom-compile-command "make lock" \
@@ -46,6 +47,11 @@ $(READY): requirements/dev.txt pyproject.toml tools/bootstrap.sh
 	@tools/bootstrap.sh .venv-$* requirements/test.txt "$$($(BIN)/python tools/find_pythons.py --only $*)"
 	@touch $@
 
+# The peers that the benchmark measures are nobody else's business: they have an environment of their own.
+$(BENCH)/.ready: requirements/bench.txt pyproject.toml tools/bootstrap.sh | $(READY)
+	@tools/bootstrap.sh $(BENCH) requirements/bench.txt $(PYTHON)
+	@touch $@
+
 server-programs: $(READY) ## Find the programs of the test servers; as root, install what is missing
 	@$(BIN)/python -m torematrix.core.storage.testing.servers --install --check
 
@@ -67,6 +73,7 @@ mutate: $(READY) ## Break the package on purpose, change by change, and see the 
 lock: $(READY) ## Resolve the requirements anew (ARGS=--upgrade takes newer versions)
 	$(LOCK) requirements/dev.in --output-file requirements/dev.txt
 	$(LOCK) requirements/test.in --constraint requirements/dev.txt --output-file requirements/test.txt
+	$(LOCK) requirements/bench.in --constraint requirements/dev.txt --output-file requirements/bench.txt
 
 # --------------------------------------------------------------------------------------------------- the gate
 test: $(READY) ## Set up, then run every check and the whole test suite on every Python found
@@ -118,8 +125,8 @@ unit-others: $(READY) ## Run the test suite on every other Python found (or one:
 quick: server-programs ## Run the fast tests, without coverage
 	@$(BIN)/python $(PYTEST) -m "not slow"
 
-bench: $(READY) ## Measure against hand-written code and SQLAlchemy (ARGS='--only get,list'); writes docs/benchmarks.md
-	@$(BIN)/python bench/run.py $(if $(ARGS),$(ARGS),--page)
+bench: $(BENCH)/.ready ## Measure against hand-written code and other libraries (ARGS='--only get,list'); writes docs/benchmarks.md
+	@$(BENCH)/bin/python bench/run.py $(if $(ARGS),$(ARGS),--page)
 
 guarantees: $(READY) ## Measure what each guarantee costs (ARGS=--help); writes the table in docs/benchmarks.md
 	@$(BIN)/python bench/guarantees.py $(if $(ARGS),$(ARGS),--page)

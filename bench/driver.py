@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+import durability
 import engines
 from check import differences
 from engines.base import FLOOR, OURS, Engine, Peer
@@ -123,6 +124,24 @@ def measure(
     return rows
 
 
+def taking_part(engine: Engine, options: argparse.Namespace) -> list[Peer]:
+    """The floor, the library, and those of the others that were asked for and are installed."""
+    return [
+        peer
+        for peer in engine.peers
+        if peer.name in (FLOOR, OURS) or (_is_wanted(peer, options) and not peer.is_missing)
+    ]
+
+
+def left_out(engine: Engine, options: argparse.Namespace) -> list[Peer]:
+    """Those that were asked for and are not installed."""
+    return [peer for peer in engine.peers if _is_wanted(peer, options) and peer.is_missing]
+
+
+def _is_wanted(peer: Peer, options: argparse.Namespace) -> bool:
+    return peer.name in options.peers if options.peers else not options.without_peers
+
+
 def run(
     engine: Engine, options: argparse.Namespace, folder: Path, only: set[str], console: Console
 ) -> tuple[list[Measured], list[str], list[str]]:
@@ -131,10 +150,9 @@ def run(
     try:
         engine.start(folder, getattr(options, f"{engine.name}_url", None))
         for colour in COLOURS:
-            for peer in engine.peers:
-                wanted = options.colour in ("both", colour) and peer.module(colour)
-                if wanted and (peer.name in (FLOOR, OURS) or not options.without_peers):
-                    candidates.append(Candidate(engine, colour, peer, options.size))
+            here = [peer for peer in taking_part(engine, options) if peer.module(colour)]
+            for peer in here if options.colour in ("both", colour) else ():
+                candidates.append(Candidate(engine, colour, peer, options.size))  # noqa: PERF401 - so that each is stopped
         for each in candidates:
             each.offers = each.ask()
             engine.loaded(each.place)
@@ -159,8 +177,22 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=15, help="how often everything is measured (15)")
     parser.add_argument("--only", default="", help="operations, by name and separated by commas")
     parser.add_argument("--colour", choices=("sync", "async", "both"), default="both")
-    parser.add_argument(
+    others = parser.add_mutually_exclusive_group()
+    others.add_argument(
         "--without-peers", action="store_true", help="measure the library and the floor, and nobody else"
+    )
+    others.add_argument(
+        "--peers",
+        type=lambda text: {name for name in text.split(",") if name},
+        default=set(),
+        metavar="NAME,NAME",
+        help="measure the library, the floor, and of the others these alone",
+    )
+    parser.add_argument(
+        "--durability",
+        choices=durability.NAMES,
+        default=durability.FULL,
+        help="of all: writes wait for the disk (full), or the library's faster setting (relaxed)",
     )
     parser.add_argument("--size", type=int, default=SIZE, help="entities in each collection (10,000)")
     parser.add_argument(
@@ -176,8 +208,19 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
     unknown = only - {operation.name for operation in OPERATIONS}
     if unknown:
         parser.error(f"no such operation: {', '.join(sorted(unknown))}")
-    if options.page and (only or options.without_peers or options.colour != "both" or options.size != SIZE):
+    peers = [peer for name in engines_of(options) for peer in engines.engine(name).peers]
+    unknown = options.peers - {peer.name for peer in peers}
+    if unknown:
+        known = ", ".join(sorted({peer.name for peer in peers} - {FLOOR, OURS}))
+        parser.error(f"nobody is called {', '.join(sorted(unknown))}; there are {known}")
+    partial = only or options.without_peers or options.peers
+    if options.page and (partial or options.colour != "both" or options.size != SIZE):
         parser.error("the page shows everything, at the size that it names")
+    missing = sorted({peer.package for peer in peers if peer.is_missing})
+    if missing and options.page:
+        parser.error(f"the page shows everybody, and {', '.join(missing)} is not installed: use `make bench`")
+    if options.page and options.durability != durability.FULL:
+        parser.error("the page shows the library's default, which is durable")
     options.folder = options.folder.resolve()
     mount = mount_of(options.folder)
     if mount is not None and mount[1] == "tmpfs" and not options.check:
@@ -185,17 +228,25 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
     return options
 
 
+def engines_of(options: argparse.Namespace) -> tuple[str, ...]:
+    """The names of the engines that were asked for."""
+    return engines.NAMES if options.engine == "all" else (options.engine,)
+
+
 def main() -> int:
     options = options_of(sys.argv[1:])
     only = {name for name in options.only.split(",") if name}
+    durability.choose(options.durability)
     console = Console(width=None if sys.stdout.isatty() else 150)
     load = os.getloadavg()[0]
     if load > 0.5:
         console.print(f"the machine is busy (load {load:.1f}): ratios will be spread", style="yellow")
     rows: list[Measured] = []
     failed = False
-    for name in engines.NAMES if options.engine == "all" else (options.engine,):
+    for name in engines_of(options):
         engine = engines.engine(name)
+        for peer in left_out(engine, options):
+            console.print(f"{name}: {peer.label} is not installed, and takes no part", style="yellow")
         folder = options.folder / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -209,6 +260,7 @@ def main() -> int:
         failed = failed or bool(problems)
         if measured:
             print_table(measured, console)
+            console.print(engine.durability[options.durability])
             console.print(f"{options.rounds} rounds in {time.monotonic() - began:.0f} seconds")
             rows += measured
         if measured and options.page:

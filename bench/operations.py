@@ -26,6 +26,10 @@ class Stage(Protocol):
         """The result of a method of either colour."""
         ...
 
+    def added(self, name: str, entities: list[Any]) -> list[Any]:
+        """Entities that are stored without being measured."""
+        ...
+
 
 Arguments = Callable[[Stage, random.Random, int], list[Any]]
 
@@ -119,8 +123,7 @@ def _new_and_edited(stage: Stage, chance: random.Random, calls: int) -> list[Any
 
 
 def _created(stage: Stage, chance: random.Random, calls: int) -> list[Any]:
-    create = stage.store("items").bulk_create
-    return [entity.id for entity in stage.call(create, _new(stage, chance, calls))]
+    return [entity.id for entity in stage.added("items", _new(stage, chance, calls))]
 
 
 def _statuses(_: Stage, chance: random.Random, calls: int) -> list[Any]:
@@ -170,6 +173,7 @@ def _edited_articles(stage: Stage, chance: random.Random, calls: int) -> list[An
 
 OPERATIONS: Final = (
     Operation("get", "get by id", "get", 1000, 5, _ids, "single"),
+    Operation("get-8", "get by id, 8 tasks at once", "get", 1000, 5, _ids, "", tasks=8),
     Operation("get-50", "get by id, 50 tasks at once", "get", 1000, 5, _ids, "concurrent", tasks=50),
     Operation("create", "create", "create", 8, 6, _new, "single", writes=True, created="one"),
     Operation("update", "update", "update", 8, 6, _edited, "single", writes=True),

@@ -13,7 +13,18 @@ from machine import described
 from matplotlib.figure import Figure
 from report import Measured, duration, replace_section, shown_peers
 
-_COLOURS: Final = ("#1f6f8b", "#8fb8a8", "#b98ea7", "#c9a86a")
+_BAR: Final = "#1f6f8b"
+_MARKS: Final = (
+    ("o", "#c0504d"),
+    ("s", "#d99a2b"),
+    ("D", "#7a5195"),
+    ("^", "#4b9b6e"),
+    ("v", "#b0699a"),
+    ("P", "#6b6b6b"),
+    ("X", "#2b6cb0"),
+    ("*", "#222222"),
+)
+"""How the others are marked, in the order of the tables: enough for as many as any engine has."""
 _TEXT: Final = "#333333"
 
 
@@ -63,29 +74,26 @@ def _draw(engine: Engine, rows: list[Measured]) -> Figure:
     mpl.rcParams.update({"svg.hashsalt": "torematrix", "svg.fonttype": "none", "font.family": "sans-serif"})
     colours = list(dict.fromkeys(row.colour for row in rows))
     peers = shown_peers(rows)
-    thickness = 0.78 / len(peers)
+    marks = dict(zip([peer.name for peer in peers if peer.name != OURS], _MARKS, strict=False))
     counts = [sum(row.colour == colour for row in rows) for colour in colours]
-    height = 1.2 + (0.24 + 0.09 * len(peers)) * sum(counts)
-    figure = Figure(figsize=(9, height), layout="constrained", facecolor="white")
+    figure = Figure(figsize=(9, 1.6 + 0.36 * sum(counts)), layout="constrained", facecolor="white")
     panels = figure.subplots(len(colours), 1, sharex=True, height_ratios=counts, squeeze=False)
     for panel, colour in zip(panels[:, 0], colours, strict=True):
         mine = [row for row in rows if row.colour == colour]
-        for place, peer in enumerate(peers):
-            offset = (place - (len(peers) - 1) / 2) * thickness
-            bars = [(at + offset, row.ratio(peer.name)) for at, row in enumerate(mine) if row.has(peer.name)]
-            heights = [at for at, _ in bars]
-            middles = [middle for _, (_, middle, _) in bars]
-            errors = [
-                [middle - low for _, (low, middle, _) in bars],
-                [high - middle for _, (_, middle, high) in bars],
-            ]
-            panel.barh(heights, middles, thickness * 0.94, color=_COLOURS[place], label=peer.label)
-            panel.errorbar(
-                middles, heights, xerr=errors, fmt="none", ecolor=_TEXT, elinewidth=0.8, capsize=1.5
-            )
-            for at, (_, middle, high) in bars:
-                size = 7.5 if peer.name == OURS or len(peers) < 3 else 6.5
-                panel.text(high * 1.03, at, f"{middle:.2f}", va="center", fontsize=size, color=_TEXT)
+        for peer in peers:
+            found = [(at, row.ratio(peer.name)) for at, row in enumerate(mine) if row.has(peer.name)]
+            heights, middles = [at for at, _ in found], [middle for _, (_, middle, _) in found]
+            if peer.name != OURS:
+                shape, tint = marks[peer.name]
+                panel.scatter(middles, heights, 34, color=tint, marker=shape, label=peer.label, zorder=3)
+                continue
+            panel.barh(heights, middles, 0.62, color=_BAR, label=peer.label)
+            for at, (low, middle, high) in found:
+                panel.plot((low, high), (at, at), color=_TEXT, linewidth=1)
+                left = panel.get_yaxis_transform()
+                panel.text(
+                    0.005, at, f"{middle:.2f}", transform=left, va="center", fontsize=7.5, color="white"
+                )
         panel.axvline(1, color=_TEXT, linewidth=1)
         panel.set_yticks(range(len(mine)), [row.operation.title for row in mine], fontsize=8.5)
         panel.invert_yaxis()
@@ -95,15 +103,16 @@ def _draw(engine: Engine, rows: list[Measured]) -> Figure:
         panel.grid(axis="x", color="#dddddd", linewidth=0.6)
         panel.set_axisbelow(True)
     last = panels[-1, 0]
-    ticks = [0.5, 1, 2, 5, 10, 20, 50]
+    ticks = [0.5, 1, 2, 5, 10, 20, 50, 100]
     last.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     last.minorticks_off()
     last.set_xlabel(
-        "time relative to hand-written code (shorter is faster; whiskers are quartiles)", fontsize=9
+        "time relative to hand-written code: further left is faster (the line on a bar: quartiles)",
+        fontsize=9,
     )
     labels: dict[str, Any] = {}
     for panel in panels[:, 0]:
         handles, names = panel.get_legend_handles_labels()
         labels |= dict(zip(names, handles, strict=True))
-    figure.legend(labels.values(), labels.keys(), loc="outside upper right", ncols=len(peers), fontsize=9)
+    figure.legend(labels.values(), labels.keys(), loc="outside upper right", ncols=4, fontsize=9)
     return figure

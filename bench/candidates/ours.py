@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import durability
 from entities import Article, Fields, Item
 
 from torematrix.core.storage import CursorPagination, F, Pagination, Repository, Storage
@@ -81,7 +82,7 @@ class Candidate:
     """The library."""
 
     def __init__(self, place: str) -> None:
-        self.storage = Storage.open(place)
+        self.storage = Storage.open(place, durability="fast" if durability.is_relaxed() else "durable")
         self.items = Items(self.storage.repository(Item, searchable=[]), self.storage)
         self.articles = Articles(self.storage.repository(Article))
         self.storage.ready()

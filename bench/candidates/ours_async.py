@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import durability
 from entities import Article, Fields, Item
 
 from torematrix.core.storage import (
@@ -94,7 +95,9 @@ class Candidate:
 
     @classmethod
     async def open(cls, place: str) -> Candidate:
-        candidate = cls(await AsyncStorage.open(place))
+        candidate = cls(
+            await AsyncStorage.open(place, durability="fast" if durability.is_relaxed() else "durable")
+        )
         if not place.startswith("sqlite:"):  # there nobody else searches, and the data takes time to load
             candidate.articles = Articles(candidate.storage.repository(Article))
         await candidate.storage.ready()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -21,6 +23,7 @@ class Peer:
         sync: the module of its synchronous candidate, below ``candidates``; "" when it has none.
         asynchronous: the module of its asynchronous one.
         ranks_alone: whether its search has a relevance of its own, so that only its number of hits is compared.
+        package: what it imports that only the benchmark's own environment has; "" where every environment has it.
     """
 
     name: str
@@ -28,10 +31,29 @@ class Peer:
     sync: str = ""
     asynchronous: str = ""
     ranks_alone: bool = False
+    package: str = ""
 
     def module(self, colour: str) -> str:
         """The module of the candidate in that colour, or "" for none."""
         return self.sync if colour == "sync" else self.asynchronous
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether it cannot take part here."""
+        return bool(self.package) and find_spec(self.package) is None
+
+
+def versions(*names: str) -> str:
+    """These distributions with their versions, as far as they are installed."""
+    return ", ".join(_versions(names))
+
+
+def _versions(names: tuple[str, ...]) -> Iterator[str]:
+    for name in names:
+        try:
+            yield f"{name} {version(name)}"
+        except PackageNotFoundError:
+            continue
 
 
 class Engine(Protocol):
@@ -44,7 +66,7 @@ class Engine(Protocol):
         peers: who takes part, the floor first and the library second.
         targets: the promised ratio by the kind of operation (see ``operations``).
         pace: how many of an operation's calls make a turn here, as a part of those that SQLite gets.
-        durability: what an acknowledged write has survived, in words.
+        durability: what an acknowledged write has survived, in words, by what ``--durability`` takes.
     """
 
     name: str
@@ -53,7 +75,7 @@ class Engine(Protocol):
     peers: Sequence[Peer]
     targets: Mapping[str, float]
     pace: float
-    durability: str
+    durability: Mapping[str, str]
 
     def start(self, folder: Path, url: str | None) -> None:
         """Be ready to make databases: in this folder, or on the server at this URL."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 import pymongo
+from durability import FULL, RELAXED
 
 from torematrix.core.storage.testing.servers.home import Home
 from torematrix.core.storage.testing.servers.mongodb import MongoDBServer
 
-from .base import FLOOR, OURS, Peer
+from .base import FLOOR, OURS, Peer, versions
 
 Document = dict[str, Any]
 
@@ -32,10 +32,15 @@ class Engine:
         Peer(FLOOR, "by hand", "mongodb.floor", "mongodb.floor_async"),
         Peer(OURS, "torematrix-storage", "ours", "ours_async"),
         Peer("helpers", "PyMongo's helpers", "mongodb.helpers", "mongodb.helpers_async"),
+        Peer("beanie", "Beanie", asynchronous="mongodb.beanie_odm", package="beanie"),
+        Peer("mongoengine", "MongoEngine", "mongodb.mongoengine_odm", package="mongoengine"),
     )
     targets: Final = {"single": 1.2, "concurrent": 1.2, "many": 1.15}
     pace = 0.2
-    durability = "write concern `majority` with journalling, where every write waits for the disk"
+    durability: Final = {
+        FULL: "write concern majority with its journal, where every write waits for the disk",
+        RELAXED: "write concern 1 without its journal, where no write waits for the disk",
+    }
 
     def __init__(self) -> None:
         self._home: Home | None = None
@@ -98,7 +103,7 @@ class Engine:
             f"MongoDB {self._admin.server_info()['version']}, a replica set of {members}, cache {cache} GB, "
             f"majority writes journalled: {configuration.get('writeConcernMajorityJournalDefault')}"
         )
-        yield f"PyMongo {version('pymongo')}, msgspec {version('msgspec')}"
+        yield versions("PyMongo", "Beanie", "MongoEngine", "msgspec")
 
     def stop(self) -> None:
         if hasattr(self, "_admin"):

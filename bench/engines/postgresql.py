@@ -10,11 +10,13 @@ from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+from durability import FULL, RELAXED, is_relaxed
 from psycopg import sql
 
 from torematrix.core.storage.testing.servers.home import Home
 from torematrix.core.storage.testing.servers.postgresql import PostgreSQLServer
 
+from ._sql import PEERS, versions_of_peers
 from .base import FLOOR, OURS, Peer
 
 _SETTINGS: Final = {
@@ -58,11 +60,14 @@ class Engine:
         Peer(OURS, "torematrix-storage", "ours", "ours_async"),
         Peer("bare", "psycopg, no pool", "postgresql.bare"),
         Peer("asyncpg", "asyncpg by hand", asynchronous="postgresql.asyncpg_floor"),
-        Peer("orm", "SQLAlchemy ORM", "postgresql.orm", "postgresql.orm_async", ranks_alone=True),
+        *PEERS,
     )
     targets: Final = {"single": 1.2, "concurrent": 1.2, "many": 1.15}
     pace = 0.3
-    durability = "`synchronous_commit=on` and `fsync=on`, where every commit waits for the disk"
+    durability: Final = {
+        FULL: "fsync=on and synchronous_commit=on, where every commit waits for the disk",
+        RELAXED: "fsync=on and synchronous_commit=off, where no commit waits for the disk",
+    }
 
     def __init__(self) -> None:
         self._home: Home | None = None
@@ -86,6 +91,8 @@ class Engine:
         self._admin.execute(_named("DROP DATABASE IF EXISTS {} WITH (FORCE)", database))
         self._admin.execute(_named("CREATE DATABASE {}", database))
         self._made.append(database)
+        if is_relaxed():
+            self._admin.execute(_named("ALTER DATABASE {} SET synchronous_commit = off", database))
         return urlunsplit(urlsplit(self._url)._replace(path=f"/{database}"))
 
     def loaded(self, place: str) -> None:
@@ -115,7 +122,7 @@ class Engine:
             f"autovacuum {self._shown('autovacuum')}"
         )
         yield f"psycopg {version('psycopg')} with libpq {psycopg.pq.version()}, psycopg_pool {version('psycopg-pool')}"
-        yield f"asyncpg {version('asyncpg')}, SQLAlchemy {version('SQLAlchemy')}, msgspec {version('msgspec')}"
+        yield f"asyncpg {version('asyncpg')}, {versions_of_peers()}"
 
     def _shown(self, setting: str) -> Any:
         row = self._admin.execute("SELECT current_setting(%s)", (setting,)).fetchone()

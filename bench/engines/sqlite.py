@@ -10,7 +10,9 @@ from typing import Final
 
 import apsw
 from candidates.sqlite import path_of
+from durability import FULL, RELAXED
 
+from ._sql import PEERS, versions_of_peers
 from .base import FLOOR, OURS, Peer
 
 _TABLES: Final = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name <> 'torematrix_meta'"
@@ -25,13 +27,14 @@ class Engine:
     peers = (
         Peer(FLOOR, "by hand", "sqlite.floor", "sqlite.floor_async"),
         Peer(OURS, "torematrix-storage", "ours", "ours_async"),
-        Peer("orm", "SQLAlchemy ORM", "sqlite.orm", "sqlite.orm_async", ranks_alone=True),
+        *PEERS,
     )
     targets: Final = {"single": 1.25, "concurrent": 1.0, "many": 1.15}
     pace = 1.0
-    durability = (
-        "WAL mode with `synchronous=FULL`, where every commit waits for the disk, with the same cache"
-    )
+    durability: Final = {
+        FULL: "WAL mode with synchronous=FULL, where every commit waits for the disk",
+        RELAXED: "WAL mode with synchronous=NORMAL, where checkpoints alone wait for the disk",
+    }
 
     def start(self, folder: Path, url: str | None) -> None:
         if url is not None:
@@ -63,7 +66,7 @@ class Engine:
     def versions(self) -> Iterator[str]:
         yield f"apsw {apsw.apsw_version()} with SQLite {apsw.sqlite_lib_version()}"
         yield f"aiosqlite {version('aiosqlite')} over sqlite3 with SQLite {sqlite3.sqlite_version}"
-        yield f"SQLAlchemy {version('SQLAlchemy')}, msgspec {version('msgspec')}"
+        yield versions_of_peers()
 
     def stop(self) -> None:
         """The folder is its maker's."""

@@ -18,7 +18,7 @@ from torematrix.core.storage.model.schema import schema_of
 from torematrix.core.storage.query.relevance import average_length, word_factor
 from torematrix.core.storage.query.text import tokens
 
-from ._form import Document, moment_of, text_of
+from ._form import SNAPSHOT, Document, moment_of, text_of
 
 # A digest of the declaration and of the analyzer's version, which is the library's to make.
 _GENERATION: Final = TextIndexes("articles", schema_of(Article)).generation
@@ -136,7 +136,7 @@ def statistics(words: list[str]) -> Document:
         "aggregate": "torematrix_totals",
         "pipeline": [{"$match": _PARTS}, sums, *counts],
         "cursor": {"batchSize": 1000},
-        "readConcern": {"level": "snapshot"},
+        "readConcern": SNAPSHOT.document,
     }
 
 
@@ -172,7 +172,7 @@ def page(answer: Document, words: list[str]) -> Document | None:
             {"$unset": [*_HIDDEN, "%s"]},
         ],
         "cursor": {"batchSize": 21},
-        "readConcern": {"level": "snapshot", "atClusterTime": cursor["atClusterTime"]},
+        "readConcern": SNAPSHOT.document | {key: cursor[key] for key in ("atClusterTime",) if key in cursor},
     }
 
 

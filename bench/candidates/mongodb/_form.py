@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, Final
 
+import durability
 import msgspec
 from entities import Item
 from pymongo import WriteConcern
@@ -20,11 +21,21 @@ from torematrix.core.storage.face.ids import new_id
 Document = dict[str, Any]
 
 ITEM_INDEXES: Final = ("status", "owner", "created_at", "updated_at")
-READ: Final = {"level": "majority"}
-WRITE: Final = {"w": "majority"}
+_RELAXED: Final = durability.is_relaxed()
+# Who does not wait for a majority reads what the server itself has, or would miss what was acknowledged before.
+READING: Final = ReadConcern("local" if _RELAXED else "majority")
+WRITING: Final = WriteConcern(1, j=False) if _RELAXED else WriteConcern("majority")
+READ: Final = READING.document
+WRITE: Final = WRITING.document
+CLIENT: Final[Document] = {"readConcernLevel": READING.level, "w": WRITING.document["w"]} | (
+    {"journal": False} if _RELAXED else {}
+)
+"""The same as a client takes them."""
+SNAPSHOT: Final = ReadConcern("local" if _RELAXED else "snapshot")
+"""For what is read by one command in several places."""
 TIME: Final = {"created_at": 1}
 """The projection to when a document was created."""
-TRANSACTION: Final = TransactionOptions(ReadConcern("snapshot"), WriteConcern("majority"))
+TRANSACTION: Final = TransactionOptions(SNAPSHOT, WRITING)
 # Larger batches than the server's 101 documents save round trips; these are some 300 KB.
 BATCH: Final = 1000
 _WHOLE: Final = 100_000
@@ -125,7 +136,7 @@ def page(status: str, number: int) -> Document:
             {"$unionWith": counted},
         ],
         "cursor": {"batchSize": 52},
-        "readConcern": {"level": "snapshot"},
+        "readConcern": SNAPSHOT.document,
     }
 
 

@@ -12,9 +12,8 @@ from typing import Any, TypeVar
 
 import pymongo
 from entities import Article, Fields, Item
-from pymongo import MongoClient, WriteConcern
+from pymongo import MongoClient
 from pymongo.client_session import ClientSession
-from pymongo.read_concern import ReadConcern
 
 from torematrix.core.storage.query.text import tokens
 
@@ -33,7 +32,7 @@ class Base:
         self._database = client.get_default_database()
         self._command: Any = self._database.command
         self._collection = self._database.get_collection(
-            name, read_concern=ReadConcern("majority"), write_concern=WriteConcern("majority")
+            name, read_concern=form.READING, write_concern=form.WRITING
         )
 
     def _write(self, command: Document, session: ClientSession | None = None) -> Document:

@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
 from entities import Article, Fields, Item
-from pymongo import AsyncMongoClient, WriteConcern
+from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.read_concern import ReadConcern
 
 from torematrix.core.storage.query.text import tokens
 
@@ -27,7 +26,7 @@ class Base:
         self._database = client.get_default_database()
         self._command: Any = self._database.command
         self._collection = self._database.get_collection(
-            name, read_concern=ReadConcern("majority"), write_concern=WriteConcern("majority")
+            name, read_concern=form.READING, write_concern=form.WRITING
         )
 
     async def _write(self, command: Document, session: AsyncClientSession | None = None) -> Document:

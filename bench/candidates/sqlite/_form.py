@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, Final
 
+import durability
 import msgspec
 from entities import Article, Item
 
@@ -16,7 +17,7 @@ from torematrix.core.storage.query.text import tokens
 
 PRAGMAS: Final = {
     "journal_mode": "wal",
-    "synchronous": "full",
+    "synchronous": "normal" if durability.is_relaxed() else "full",
     "cache_size": -16384,
     "temp_store": "memory",
 }

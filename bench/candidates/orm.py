@@ -1,4 +1,4 @@
-"""SQLAlchemy 2's ORM, as its manual recommends, with the quickest form of each call.
+"""SQLAlchemy 2's ORM over sqlite3 or psycopg, as its manual recommends, with the quickest form of each call.
 
 A session an operation, ``expire_on_commit`` off; bulk writes by the unit of work, whose inserts SQLAlchemy batches.
 """
@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from entities import Fields
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from . import _orm_models as models
 from ._orm_models import Cursor
+from ._sqlalchemy import engine_at
 
 Change = tuple[str, Fields]
 
@@ -77,25 +78,27 @@ class Items(Kind):
 
     def list(self, status: str) -> list[Any]:
         with self._sessions() as session:
-            return list(session.scalars(models.listed(status)))
+            return list(session.scalars(models.listed(self._model, status)))
 
     def page(self, asked: tuple[str, int]) -> tuple[list[Any], int]:
         status, number = asked
         with self._sessions() as session:
-            rows = session.scalars(models.listed(status).limit(50).offset(50 * (number - 1))).all()
-            return list(rows), session.scalar(models.counted(status))
+            rows = session.scalars(
+                models.listed(self._model, status).limit(50).offset(50 * (number - 1))
+            ).all()
+            return list(rows), session.scalar(models.counted(self._model, status))
 
     def count_indexed(self, status: str) -> int:
         with self._sessions() as session:
-            return session.scalar(models.counted(status))  # type: ignore[no-any-return]
+            return session.scalar(models.counted(self._model, status))  # type: ignore[no-any-return]
 
     def count_scanned(self, least: int) -> int:
         with self._sessions() as session:
-            return session.scalar(models.scanned(least))  # type: ignore[no-any-return]
+            return session.scalar(models.scanned(self._model, least))  # type: ignore[no-any-return]
 
     def cursor_page(self, after: Cursor | None, limit: int = 50) -> tuple[list[Any], Cursor | None]:
         with self._sessions() as session:
-            return models.cut(list(session.scalars(models.after(after, limit))), limit)
+            return models.cut(list(session.scalars(models.after(self._model, after, limit))), limit)
 
     def three(self, asked: tuple[Any, Change]) -> Any:
         new, (entity_id, changes) = asked
@@ -112,7 +115,7 @@ class Items(Kind):
         count, last = 0, None
         with self._sessions() as session:
             for item in session.scalars(
-                select(models.Item).order_by(models.Item.id).execution_options(yield_per=1000)
+                select(self._model).order_by(self._model.id).execution_options(yield_per=1000)
             ):
                 count, last = count + 1, item
         return count, last
@@ -123,23 +126,27 @@ class Articles(Kind):
 
     def __init__(self, sessions: sessionmaker[Session], model: Any, dialect: str) -> None:
         super().__init__(sessions, model)
-        self._found = models.searched(dialect)
+        self._dialect = dialect
+        self._search = select(model).from_statement(models.search(dialect))
 
     def search(self, text: str) -> list[Any]:
-        statement, parameters = self._found(text)
+        parameters = models.all_words(self._dialect, text)
         with self._sessions() as session:
-            return list(session.scalars(statement, parameters))
+            return list(session.scalars(self._search, parameters))
 
 
-class Orm:
-    """The ORM on an engine."""
+class Candidate:
+    """The ORM."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        models.Base.metadata.create_all(self.engine)
-        sessions = sessionmaker(self.engine, expire_on_commit=False)
-        self.items = Items(sessions, models.Item)
-        self.articles = Articles(sessions, models.Article, self.engine.dialect.name)
+    models: Any = models
+    sessions: type[Session] = Session
+
+    def __init__(self, place: str) -> None:
+        self.engine = engine_at(place)
+        self.models.Base.metadata.create_all(self.engine)
+        sessions = sessionmaker(self.engine, class_=self.sessions, expire_on_commit=False)
+        self.items = Items(sessions, self.models.Item)
+        self.articles = Articles(sessions, self.models.Article, self.engine.dialect.name)
 
     def close(self) -> None:
         self.engine.dispose()

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from . import _orm_models as models
 from ._orm_models import Cursor
+from ._sqlalchemy import async_engine_at
 
 Change = tuple[str, Fields]
 
@@ -75,25 +76,27 @@ class Items(Kind):
 
     async def list(self, status: str) -> list[Any]:
         async with self._sessions() as session:
-            return list(await session.scalars(models.listed(status)))
+            return list(await session.scalars(models.listed(self._model, status)))
 
     async def page(self, asked: tuple[str, int]) -> tuple[list[Any], int]:
         status, number = asked
         async with self._sessions() as session:
-            rows = await session.scalars(models.listed(status).limit(50).offset(50 * (number - 1)))
-            return list(rows), await session.scalar(models.counted(status))
+            rows = await session.scalars(
+                models.listed(self._model, status).limit(50).offset(50 * (number - 1))
+            )
+            return list(rows), await session.scalar(models.counted(self._model, status))
 
     async def count_indexed(self, status: str) -> int:
         async with self._sessions() as session:
-            return await session.scalar(models.counted(status))  # type: ignore[no-any-return]
+            return await session.scalar(models.counted(self._model, status))  # type: ignore[no-any-return]
 
     async def count_scanned(self, least: int) -> int:
         async with self._sessions() as session:
-            return await session.scalar(models.scanned(least))  # type: ignore[no-any-return]
+            return await session.scalar(models.scanned(self._model, least))  # type: ignore[no-any-return]
 
     async def cursor_page(self, after: Cursor | None, limit: int = 50) -> tuple[list[Any], Cursor | None]:
         async with self._sessions() as session:
-            return models.cut(list(await session.scalars(models.after(after, limit))), limit)
+            return models.cut(list(await session.scalars(models.after(self._model, after, limit))), limit)
 
     async def three(self, asked: tuple[Any, Change]) -> Any:
         new, (entity_id, changes) = asked
@@ -109,7 +112,7 @@ class Items(Kind):
     async def drain(self, _: object = None) -> tuple[int, Any]:
         count, last = 0, None
         async with self._sessions() as session:
-            statement = select(models.Item).order_by(models.Item.id).execution_options(yield_per=1000)
+            statement = select(self._model).order_by(self._model.id).execution_options(yield_per=1000)
             async for item in await session.stream_scalars(statement):
                 count, last = count + 1, item
         return count, last
@@ -120,27 +123,31 @@ class Articles(Kind):
 
     def __init__(self, sessions: async_sessionmaker[AsyncSession], model: Any, dialect: str) -> None:
         super().__init__(sessions, model)
-        self._found = models.searched(dialect)
+        self._dialect = dialect
+        self._search = select(model).from_statement(models.search(dialect))
 
     async def search(self, text: str) -> list[Any]:
-        statement, parameters = self._found(text)
+        parameters = models.all_words(self._dialect, text)
         async with self._sessions() as session:
-            return list(await session.scalars(statement, parameters))
+            return list(await session.scalars(self._search, parameters))
 
 
-class Orm:
-    """The ORM on an engine."""
+class Candidate:
+    """The ORM."""
 
-    def __init__(self, engine: AsyncEngine, *, searches: bool) -> None:
+    def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
         sessions = async_sessionmaker(engine, expire_on_commit=False)
         self.items = Items(sessions, models.Item)
-        if searches:
+        if engine.dialect.name != "sqlite":  # there nobody else searches, and the data takes time to load
             self.articles = Articles(sessions, models.Article, engine.dialect.name)
 
-    async def create_all(self) -> None:
-        async with self.engine.begin() as connection:
+    @classmethod
+    async def open(cls, place: str) -> Candidate:
+        candidate = cls(async_engine_at(place))
+        async with candidate.engine.begin() as connection:
             await connection.run_sync(models.Base.metadata.create_all)
+        return candidate
 
     async def close(self) -> None:
         await self.engine.dispose()
