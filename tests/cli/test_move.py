@@ -92,6 +92,34 @@ def test_what_is_refused_is_told(run, filled, target) -> None:
     assert "'twin' was refused: DuplicateError" in result.out
 
 
+def test_a_live_move_that_is_not_over_says_so(run, filled, target) -> None:
+    """Whatever was left out, writers have to stay where they are; once nothing is, it ends."""
+    from torematrix.core.storage import Unique
+
+    with Storage.open(filled) as storage:
+        storage.repository(dict, "notes").create({"id": "twin", "n": 5})
+    with Storage.open(target) as storage:
+        storage.repository(dict, "notes", indexes=[Unique("n", int)]).ready()
+    result = run("move", filled, target, "--live")
+    assert result.code == 1
+    assert "'twin' was refused: DuplicateError" in result.out
+    assert "the source goes on taking writes" in result.out
+    with Storage.open(filled) as storage:
+        storage.repository(dict, "notes").patch("0005", n=-5)
+    result = run("move", filled, target, "--live", "--resume")
+    assert result.code == 0, result.complaint
+    assert "takes no more writes" in result.out
+
+
+def test_a_live_move_of_nothing(run, url, target) -> None:
+    """Is over at once, and says nothing of differences."""
+    with Storage.open(url) as storage:
+        storage.ready()
+    result = run("move", url, target, "--live")
+    assert result.code == 0
+    assert "differ" not in result.out
+
+
 @pytest.mark.parametrize(
     "options",
     [["--verify-only", "--resume"], ["--verify-only", "--dry-run"], ["--batch-size", "0"], ["-c", "nothing"]],

@@ -16,9 +16,12 @@ from torematrix.core.storage import (
     BackendMigrator,
     DuplicateError,
     F,
+    Migration,
+    MigrationManager,
     Storage,
     StorageBackend,
     StorageFactory,
+    Transform,
 )
 from torematrix.core.storage.testing.entities import SUBJECTS
 from torematrix.core.storage.testing.kit.entities import Plain, Stamped
@@ -154,3 +157,21 @@ def test_values_that_the_target_refuses(opened, target):
     assert refused <= set(hostile)
     assert refused or target == "sqlite"
     assert there.repository(dict, "documents").count(~F("id").in_(sorted(hostile))) == 197
+
+
+@pytest.mark.parametrize("target", ["sqlite", "mongodb"])
+def test_what_was_migrated_counts_as_migrated(opened, target):
+    """Also where the target's repository is given; not where a function makes other entities of them."""
+    origin, there = opened("memory://"), opened(target)
+    plains = origin.repository(Plain, "plains")
+    plains.create(Plain(7, "a"))
+    double = Transform(lambda document: {**document, "value": document["value"] * 2})
+    manager = MigrationManager([Migration("001", "doubled", [double])])
+    manager.migrate(plains)
+    moved, changed = there.repository(Plain, "moved"), there.repository(Stamped, "changed")
+    assert BackendMigrator().migrate_data(plains, moved).verified
+    assert manager.migrate(moved) == []
+    assert [(note.version, note.state) for note in manager.history(moved)] == [("001", "applied")]
+    assert moved.get("a").value == 14
+    BackendMigrator().migrate_data(plains, changed, lambda plain: Stamped(str(plain.value), id=plain.id))
+    assert manager.history(changed) == []

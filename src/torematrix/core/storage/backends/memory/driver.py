@@ -240,7 +240,7 @@ class MemoryDriver(Driver):
 
     @override
     def follow(self, step: FollowingStep, session: Session | None) -> Any:
-        return self._following.do(step)
+        return self._following.do(step, self._described())
 
     @override
     def run(self, operation: Operation, session: Session | None) -> Any:
@@ -290,7 +290,10 @@ class MemoryDriver(Driver):
     @override
     def collections(self) -> dict[str, dict[str, Any]]:
         with self._turn(None):
-            return {name: dict(table.description or {}) for name, table in sorted(self._tables.items())}
+            return self._described()
+
+    def _described(self) -> dict[str, dict[str, Any]]:
+        return {name: dict(table.description or {}) for name, table in sorted(self._tables.items())}
 
     @override
     def statistics(self) -> dict[str, Any]:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any
-
-import msgspec
 
 from ...core.following import (
     MOVED,
     Changed,
     Changes,
     Fence,
+    Fenced,
     Follow,
     Followed,
     FollowingStep,
     Forget,
     LiveState,
     Release,
+    Reopen,
     changed,
+    fenced,
     followed,
+    own_state,
 )
 from ...errors import MovedError
 
@@ -46,7 +49,7 @@ class Following:
 
     def check(self, collection: str) -> None:
         """Raise MovedError where it takes no more writes."""
-        if self._state is not None and self._state.fenced and collection in self._state.collections:
+        if self._state is not None and collection in self._state.fenced:
             raise MovedError(
                 f"{collection!r} {MOVED}", backend="memory", operation="write", collection=collection
             )
@@ -57,8 +60,8 @@ class Following:
             self._state = self._pending
         self._pending = None
 
-    def do(self, step: FollowingStep) -> Any:
-        """One step, as its class says."""
+    def do(self, step: FollowingStep, described: Mapping[str, Any]) -> Any:
+        """One step, as its class says; ``described`` are the schemas of what is stored."""
         match step:
             case Follow(token, collections):
                 before = self._state
@@ -66,20 +69,20 @@ class Following:
                 return Followed(before)
             case Changes():
                 return self._changes(step)
-            case Forget(numbers):
+            case Forget(token, numbers):
+                own_state(self._state, token)
                 for number in numbers:
                     self._notes.pop(number, None)
             case Fence(token, collections):
-                self._pending = LiveState(token, collections, fenced=True)
-            case Release(only_fence):
-                if only_fence and self._state is not None:
-                    self._state = msgspec.structs.replace(self._state, fenced=False)
-                elif not only_fence:
-                    self._state = None
-                    self._notes.clear()
+                self._pending = fenced(self._state, token, collections)
+                return Fenced(self._pending == self._state, described)
+            case Release():
+                self._state = None
+                self._notes.clear()
+            case Reopen():
+                pass  # a fence that is not done ends with its transaction
         return None
 
     def _changes(self, step: Changes) -> Changed:
         found = ((number, *note) for number, note in self._notes.items() if note[0] in step.collections)
-        is_fenced = self._pending is not None or (self._state is not None and self._state.fenced)
-        return changed(list(islice(found, step.limit)), step.limit, is_fenced=is_fenced)
+        return changed(step, list(islice(found, step.limit)), self._pending or self._state)

@@ -16,16 +16,21 @@ import msgspec
 from ...core.following import (
     Changes,
     Fence,
+    Fenced,
     Follow,
     Followed,
     FollowingStep,
     Forget,
     LiveState,
     Release,
+    Reopen,
     changed,
+    fenced,
     followed,
+    own_state,
 )
 from .._sql.following import KEY, LOG, SCOPE, state_of, text_of
+from .ensure import stored_schemas
 from .errors import FENCED
 from .quoting import META, quote_name, quote_text
 
@@ -42,27 +47,33 @@ def follow(connection: apsw.Connection, step: FollowingStep) -> Any:
         case Follow(token, collections):
             return _follow(connection, token, collections)
         case Changes():
+            state = own_state(_state(connection), step.token)
             rows = connection.execute(
                 f"SELECT number, collection, entity FROM {LOG} WHERE collection IN (SELECT value FROM json_each(?)) "
                 "ORDER BY number LIMIT ?",
                 (_json(step.collections), step.limit),
             ).fetchall()
-            state = _state(connection)
-            return changed(rows, step.limit, is_fenced=state is not None and state.fenced)
-        case Forget(numbers):
+            return changed(step, rows, state)
+        case Forget(token, numbers):
+            own_state(_state(connection), token)
             connection.execute(
                 f"DELETE FROM {LOG} WHERE number IN (SELECT value FROM json_each(?))", (_json(numbers),)
             )
         case Fence(token, collections):
+            before = _state(connection)
+            after = fenced(before, token, collections)
             for name in collections:
                 for event in _EVENTS:
                     connection.execute(
                         f"CREATE TRIGGER IF NOT EXISTS {_trigger(_REFUSE, event, name)} BEFORE {event} ON "
                         f"{quote_name(name)} BEGIN SELECT RAISE(ABORT, {quote_text(FENCED)}); END"
                     )
-            _keep(connection, LiveState(token, collections, fenced=True))
-        case Release(only_fence):
-            _release(connection, only_fence=only_fence)
+            _keep(connection, after)
+            return Fenced(after == before, stored_schemas(connection))
+        case Release():
+            _release(connection)
+        case Reopen():
+            pass  # a fence that is not done ends with its transaction
     return None
 
 
@@ -85,19 +96,15 @@ def _follow(connection: apsw.Connection, token: str, collections: Sequence[str])
     return Followed(before)
 
 
-def _release(connection: apsw.Connection, *, only_fence: bool) -> None:
+def _release(connection: apsw.Connection) -> None:
     for (trigger,) in connection.execute(
         "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND substr(name, 1, length(?1)) = ?1 "
-        "OR ?3 AND type = 'trigger' AND substr(name, 1, length(?2)) = ?2",
-        (f"{_REFUSE}_", f"{_NOTE}_", not only_fence),
+        "OR type = 'trigger' AND substr(name, 1, length(?2)) = ?2",
+        (f"{_REFUSE}_", f"{_NOTE}_"),
     ).fetchall():
         connection.execute(f"DROP TRIGGER {quote_name(str(trigger))}")
-    state = _state(connection)
-    if only_fence and state is not None:
-        _keep(connection, msgspec.structs.replace(state, fenced=False))
-    elif not only_fence:
-        connection.execute(f"DROP TABLE IF EXISTS {LOG}")
-        connection.execute(f"DELETE FROM {META} WHERE scope = ? AND key = ?", (SCOPE, KEY))
+    connection.execute(f"DROP TABLE IF EXISTS {LOG}")
+    connection.execute(f"DELETE FROM {META} WHERE scope = ? AND key = ?", (SCOPE, KEY))
 
 
 def _trigger(kind: str, event: str, collection: str) -> str:

@@ -105,7 +105,7 @@ def move(
         print_json(_plain(report))
     else:
         _show(report, verify_only=verify_only, live=live)
-    code = _code(report)
+    code = _code(report, live=live)
     if code is not ExitCode.DONE:
         raise typer.Exit(code)
 
@@ -120,7 +120,9 @@ def _target(url: str, *, writes: bool) -> Generator[Storage, None, None]:
         yield storage
 
 
-def _code(report: MoveReport) -> ExitCode:
+def _code(report: MoveReport, *, live: bool) -> ExitCode:
+    if live and report.verified is False:
+        return ExitCode.FAILED  # whatever differs, writers have to stay where they are
     differences = report["differences"]
     others = differences["missing"] - report["failed"] + differences["extra"] + differences["different"]
     if report.verified is False and (others or not report["failed"]):
@@ -159,7 +161,7 @@ def _show(report: MoveReport, *, verify_only: bool, live: bool) -> None:
             f"{report['caught_up']:,} writes of others were followed; they waited {report['pause_seconds']:.2f} s, and "
             "now find that the source takes no more writes"
         )
-    elif live and not report["dry_run"]:
+    elif live and report.verified is False:
         out.print("both sides differ: the source goes on taking writes, and --resume tries again")
     for name, one in report["collections"].items():
         for kind in ("missing", "extra", "different"):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Any, Final, TypeVar
@@ -13,7 +14,7 @@ from ...errors import CommitUnknown, NotFoundError, UnavailableError
 from ...model.codec import Row
 from ...model.crossing import canonical_bytes
 from ...query.operations import FetchMany, Insert, Remove
-from ..following import Changed, Changes, Fence, Follow, Followed, Forget, Release
+from ..following import Changed, Changes, Fence, Fenced, Follow, Followed, Forget, Reopen
 from ..moves import Checkpoint, Differences, Item, PageSize, is_refusal, reason_of
 from ..options import TransactionOptions
 from .comparing import expected_of
@@ -74,12 +75,15 @@ class Follower:
         self._tell = tell
         self._most = most
         self._waiting = False
+        self._token = ""
+        self._mover = secrets.token_hex(8)
         first = next(iter(routes.values()))
         self._source, self._target = first.source, first.target
         self._names = tuple(routes)
 
     def begin(self, token: str) -> Followed:
         """Have every write from now on be noted."""
+        self._token = token
         followed: Followed = self._trying(lambda: self._source.follow(Follow(token, self._names)))
         return followed
 
@@ -127,13 +131,41 @@ class Follower:
             self._waiting = False
         return differences
 
-    def fence(self, token: str, *, done: bool = False) -> None:
+    def fence(self) -> Fenced:
         """Have the source take no more writes."""
-        self._source.follow(Fence(token, self._names, done=done))
+        fenced: Fenced = self._source.follow(Fence(self._token, self._names, self._mover))
+        return fenced
+
+    def fence_done(self) -> None:
+        """Have those told who wait at the fence, where it is no part of a transaction."""
+        self._source.follow(Fence(self._token, self._names, self._mover, done=True))
 
     def unfence(self) -> None:
-        """Have it take writes again, and note them."""
-        self._source.follow(Release(only_fence=True))
+        """Have it take writes again there, unless the fence is done, and note them."""
+        self._source.follow(Reopen(self._token, self._mover))
+
+    def keep_place(self, checkpoint: Checkpoint) -> None:
+        """Note with another collection, too, how far all are followed: it may be moved on its own next."""
+        name = str(checkpoint.id)
+
+        def store() -> None:
+            stored = self._ledger.read(name)
+            if stored is None or stored.runner != checkpoint.runner:
+                raise taken_over(name)
+            stored.followed = self.checkpoint.followed
+            self._ledger.store(stored, self._now())
+
+        if checkpoint.followed != self.checkpoint.followed:
+            self._trying(store)
+
+    def retry(self) -> None:
+        """Store again what the target has refused so far: by now it may not be."""
+        for name in self._names:
+            refused = dict.fromkeys(each for known, each in self.refused if known == name)
+            size = PageSize(self._most)
+            for part in _parts([*refused], size):
+                for item in self._store(name, self._items(name, part, size)):
+                    self._judge(name, item)
 
     # ------------------------------------------------------------------------------------------------------ the work
 
@@ -151,7 +183,7 @@ class Follower:
 
     def _round(self) -> Changed:
         """Follow the next notes."""
-        asked = Changes(self._names, self.checkpoint.followed, _NOTES)
+        asked = Changes(self._token, self._names, self.checkpoint.followed, _NOTES)
         changed: Changed = self._trying(lambda: self._source.follow(asked))
         for name, ids in changed.ids.items():
             self._follow(name, ids)
@@ -162,7 +194,7 @@ class Follower:
             self.count += changed.count
             self._tell(self.count)
         if changed.numbers:
-            self._trying(lambda: self._source.follow(Forget(changed.numbers)))
+            self._trying(lambda: self._source.follow(Forget(self._token, changed.numbers)))
         return changed
 
     def _follow(self, name: str, ids: Sequence[str]) -> None:
@@ -235,18 +267,26 @@ class Follower:
 
     def _store_deferred(self) -> None:
         """Store what had to wait for others: first nothing of it is there, so that nothing of it is in the way."""
-        for name, ids in list(self.checkpoint.deferred.items()):
+        before = dict(self.checkpoint.deferred)
+        for name in self._names:
+            ids = self.checkpoint.deferred.get(name)
+            if not ids:
+                continue
             items: list[Item] = []
             size = PageSize(self._most)
             for part in _parts(ids, size):
                 items += self._items(name, part, size)
             self._store_once(name, [msgspec.structs.replace(item, row=None) for item in items])
-            for item in self._store(name, items):
+            refused = self._store(name, items)
+            for item in refused:
                 self._judge(name, item)
             if self.doubts:
                 self.doubtful.setdefault(name, {}).update(dict.fromkeys(ids))
-        if self.checkpoint.deferred:
-            self.checkpoint.deferred = {}
+            # What is refused still is tried again when the move is resumed.
+            self.checkpoint.deferred[name] = [item.id for item in refused]
+        deferred = {name: ids for name, ids in self.checkpoint.deferred.items() if ids}
+        if deferred != before:
+            self.checkpoint.deferred = deferred
             self._store_checkpoint()
 
     def _judge(self, name: str, item: Item) -> None:

@@ -169,6 +169,7 @@ class AsyncBackendMigrator:
         if options.is_live and legs:
             work.live = AsyncLiveMove(legs, ledgers[0], options, _retrying, work.caught_up)
             await work.live.begin(known)
+            notes = [await _migrations_of(leg) for leg in legs]
         copied: list[MoveReport] = []
         for at, (leg, ledger) in enumerate(zip(legs, ledgers, strict=True)):
             copied.append(await work.copy(at, leg, ledger))
@@ -311,8 +312,8 @@ class _Work:
 
 
 async def _migrations_of(leg: AsyncLeg) -> list[MigrationHistory]:
-    """What has made the collection what it is, which is as true of the target; nothing where its class is given."""
-    if leg.repository is not None:
+    """What has made the collection what it is, which is as true of the target; nothing where entities are changed."""
+    if leg.transform is not None:
         return []
     notes = await notes_of(leg.source, leg.name)
     for note in notes:

@@ -19,6 +19,7 @@ from ...errors import ConfigurationError
 from ..ids import now_text
 from ..retries import retrying
 from .legs import Leg, count_of, origin_of
+from .migration_work import notes_of
 
 __all__ = ["LiveMove", "check_source"]
 
@@ -110,7 +111,10 @@ class LiveMove:
                     collection=name,
                 )
         # A fence that stands was put up when both sides were the same; by now the target is being written to.
-        self._is_over = before is not None and before.fenced
+        self._is_over = before is not None and all(
+            name in before.fenced and checkpoint is not None and checkpoint.finished
+            for name, checkpoint in known.items()
+        )
         self.position = followed.position
         self._follower = follower
 
@@ -118,8 +122,15 @@ class LiveMove:
         """Note that a collection has been copied."""
         self._checkpoints[leg.name] = checkpoint
 
-    def _descriptions(self) -> dict[str, Any]:
-        return self._source.collections()
+    def _descriptions(self, stored: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The schema of each collection, as it is stored or was seen to be, and which migrations are noted of it."""
+        found = self._source.driver.collections() if stored is None else stored
+        described: dict[str, Any] = {}
+        for leg in self._legs:
+            notes = notes_of(self._source, leg.name, stored)
+            made_by = [(note.version, note.state, note.checksum) for note in notes]
+            described[leg.name] = (found.get(leg.name), made_by)
+        return described
 
     def finish(
         self, reports: Sequence[MoveReport], teller: Callable[[int, str], Callable[[int], None]]
@@ -131,7 +142,12 @@ class LiveMove:
             teller: gives what is told how far the comparison of a collection has come.
         """
         follower = self.follower
-        follower.checkpoint = self._checkpoints[self._legs[0].name]
+        # The one that has come least far: a run over other collections has not followed these.
+        first, *others = sorted(self._checkpoints.values(), key=lambda each: each.followed)
+        for other in others:
+            for name, ids in other.deferred.items():
+                first.deferred[name] = list(dict.fromkeys([*first.deferred.get(name, ()), *ids]))
+        follower.checkpoint = first
         for name, checkpoint in self._checkpoints.items():
             follower.refused.update({(name, each["id"]): each["error"] for each in checkpoint.errors})
         if self._is_over:
@@ -140,6 +156,9 @@ class LiveMove:
                 for leg, report in zip(self._legs, reports, strict=True)
             ]
         follower.drain()
+        for other in others:
+            follower.keep_place(other)
+        follower.retry()
         seconds: list[float] = []
         follower.doubts = self._options.verifies
         for at, leg in enumerate(self._legs):
@@ -169,15 +188,9 @@ class LiveMove:
         for attempt in retrying(_ATTEMPTS, _DEADLINE):
             with attempt:
                 self.follower.settle()
-                self._check_described()
+                self._check_described(self._descriptions())
                 differences.clear()
                 pause = self._fence(differences)
-        if pause is not None:
-            try:
-                self._check_described()
-            except ConfigurationError:
-                self.follower.unfence()
-                raise
         return differences, pause
 
     def _fence(self, differences: dict[str, Differences]) -> float | None:
@@ -191,28 +204,28 @@ class LiveMove:
             else:
                 try:
                     self._behind_the_fence(differences)
+                    follower.fence_done()
                 except BaseException:
                     follower.unfence()
                     raise
-                follower.fence(self.token, done=True)
         except _DifferError:
             return None
         return perf_counter() - started
 
     def _behind_the_fence(self, differences: dict[str, Differences]) -> None:
-        self.follower.fence(self.token)
+        fenced = self.follower.fence()
+        self._check_described(self._descriptions(fenced.described))
         differences.update(self.follower.finish(_LONGEST))
         if any(found.total for found in differences.values()):
             raise _DifferError
 
-    def _check_described(self) -> None:
+    def _check_described(self, now: Mapping[str, Any]) -> None:
         """Raise ConfigurationError where the source's collections are not those any more that the move began with."""
-        now = self._descriptions()
         for leg in self._legs:
-            if now.get(leg.name) != self._described[leg.name]:
+            if now[leg.name] != self._described[leg.name]:
                 raise ConfigurationError(
-                    f"the schema of {leg.name!r} was changed while it was moved: release the source, empty the "
-                    "target and move again",
+                    f"the schema of {leg.name!r} was changed, or it was migrated, while it was moved: release the "
+                    "source, empty the target and move again",
                     backend=self._source.driver.backend,
                     collection=leg.name,
                 )

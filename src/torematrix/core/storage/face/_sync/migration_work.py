@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any, Final
 
@@ -49,9 +49,24 @@ def _ledger(engine: Engine) -> StorageRepository[MigrationHistory]:
     return StorageRepository(engine, own)
 
 
-def notes_of(engine: Engine, collection: str) -> list[MigrationHistory]:
-    """What is noted of the migrations of a collection, in their order."""
+def notes_of(
+    engine: Engine, collection: str, stored: Mapping[str, Any] | None = None
+) -> list[MigrationHistory]:
+    """What is noted of the migrations of a collection, in their order.
+
+    Args:
+        engine: the database.
+        collection: the collection's name.
+        stored: what is known to be stored there, in a transaction that others wait for.
+
+    Raises:
+        UnavailableError: in such a transaction, the notes were begun a moment ago.
+    """
     ledger = _ledger(engine)
+    if ledger.collection.plan is None and stored is not None:
+        if MIGRATIONS in stored:
+            raise UnavailableError("others have just begun to migrate; try again", operation="migrate")
+        return []
     if ledger.collection.plan is None:  # in a transaction, whose writes others wait for, it has one
         engine.open()
         if MIGRATIONS not in engine.driver.collections():

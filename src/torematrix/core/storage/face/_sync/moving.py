@@ -168,6 +168,7 @@ class BackendMigrator:
         if options.is_live and legs:
             work.live = LiveMove(legs, ledgers[0], options, _retrying, work.caught_up)
             work.live.begin(known)
+            notes = [_migrations_of(leg) for leg in legs]
         copied: list[MoveReport] = []
         for at, (leg, ledger) in enumerate(zip(legs, ledgers, strict=True)):
             copied.append(work.copy(at, leg, ledger))
@@ -310,8 +311,8 @@ class _Work:
 
 
 def _migrations_of(leg: Leg) -> list[MigrationHistory]:
-    """What has made the collection what it is, which is as true of the target; nothing where its class is given."""
-    if leg.repository is not None:
+    """What has made the collection what it is, which is as true of the target; nothing where entities are changed."""
+    if leg.transform is not None:
         return []
     notes = notes_of(leg.source, leg.name)
     for note in notes:

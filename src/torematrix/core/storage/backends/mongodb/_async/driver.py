@@ -191,7 +191,7 @@ class AsyncMongoDriver(AsyncDriver):
     @override
     async def ensure(self, collection: Collection) -> None:
         try:
-            if await restructure.is_under_way(self.server, collection.name):
+            if await ensure.migration_of(self.server, collection.name) is not None:
                 raise UnavailableError(
                     f"{collection.name!r} is being migrated; where nobody is at it, a migration was interrupted, and "
                     "migrating again goes on with it",

@@ -24,11 +24,17 @@ from ..plan import CollectionPlan, IndexDefinition
 from .server import AsyncServer
 
 __all__ = [
+    "DONE",
     "FORMAT",
+    "NOTHING",
+    "admit",
     "ensure",
+    "exchange",
     "forget",
     "held",
     "index_existing",
+    "migration_mark",
+    "migration_of",
     "prepare",
     "put",
     "put_schema",
@@ -40,6 +46,9 @@ FORMAT: Final = 1
 
 NOTHING: Final = {ID: {"$exists": False}}
 """The validator that no document passes: every one has an id."""
+
+DONE: Final = "done"
+"""The phase of a migration that is over."""
 
 _EXISTS: Final = 48
 _COLLECTION: Final = "collection:"
@@ -89,7 +98,7 @@ async def put(server: AsyncServer, key: str, value: Any) -> None:
         await server.database[META].replace_one({ID: {"$eq": key}}, {"value": value}, upsert=True)
 
 
-async def _exchange(server: AsyncServer, key: str, old: Any, new: Any) -> bool:
+async def exchange(server: AsyncServer, key: str, old: Any, new: Any) -> bool:
     """Put this in the place of what was read under a key, None for nothing; False where that is not there any more."""
     with timeout(server.deadline):
         try:
@@ -117,6 +126,17 @@ async def admit(
     if patience is not None:
         command["maxTimeMS"] = max(1, round(patience * 1000))
     await server.command(command)
+
+
+def migration_mark(collection: str) -> str:
+    """Under which key is noted how far a collection is on its way from one schema to another."""
+    return f"migrating:{collection}"
+
+
+async def migration_of(server: AsyncServer, collection: str) -> dict[str, Any] | None:
+    """How far a collection is on its way from one schema to another, by somebody at work or interrupted."""
+    found = (await held(server, [migration_mark(collection)])).get(migration_mark(collection))
+    return None if found is None or found["phase"] == DONE else found
 
 
 async def put_schema(server: AsyncServer, name: str, description: Mapping[str, Any]) -> None:
@@ -182,7 +202,7 @@ async def _ensure(server: AsyncServer, collection: Collection) -> CollectionPlan
     else:
         for index, definitions in wanted.items():
             await index_existing(server, plan, index, definitions)
-    if not await _exchange(server, _COLLECTION + name, stored.get(name), evolution.description):
+    if not await exchange(server, _COLLECTION + name, stored.get(name), evolution.description):
         return None  # somebody else has added something too
     await forget(server, list(_marks(name, evolution)))
     return plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ....errors import CommitUnknown, StorageError
+from ....errors import CommitUnknown, StorageError, UnavailableError
 from ....query.operations import Insert, Operation, Patch, Remove, Replace, Upsert, name_of
 from ..errors import is_invalid, may_have_happened
 from .leases import AsyncLeases, MovingError
@@ -29,6 +29,8 @@ async def failure(
             refusal = await leases.refusal(name, collection)
         except MovingError as given_up:
             return None if alone else given_up
+        except UnavailableError as waiting:
+            return waiting
         if refusal is not None:
             return refusal
     if alone and isinstance(operation, _WRITES) and may_have_happened(error):

@@ -20,19 +20,23 @@ from ....core.following import (
     Changed,
     Changes,
     Fence,
+    Fenced,
     Follow,
     Followed,
     FollowingStep,
     Forget,
     LiveState,
     Release,
+    Reopen,
+    fenced,
     followed,
+    own_state,
 )
-from ....errors import ConfigurationError
+from ....errors import ConfigurationError, ConflictError, UnavailableError
 from ..finishing import AsyncCancelling
 from ..names import ID, META
 from ..options import READING
-from .ensure import NOTHING, admit, forget, held, put
+from .ensure import NOTHING, admit, exchange, forget, held, migration_of, put, stored_schemas
 from .server import AsyncServer
 
 __all__ = ["CLOSING", "LEASE", "MOVED_AWAY", "OPEN", "follow", "phase_of"]
@@ -48,7 +52,6 @@ LEASE: Final = 1.0
 
 _KEY: Final = "live"
 _MARK: Final = "live-mark"
-_MARK_WANTED: Final = "live-mark-wanted"
 _VALIDATORS: Final = "live-validators"
 """Holds what the collections took before the fence."""
 _HISTORY_LOST: Final = frozenset({280, 286})
@@ -58,6 +61,9 @@ _WAIT: Final = 50
 _WRITES: Final = ["insert", "update", "replace", "delete"]
 
 _Stored = dict[str, Any]
+"""What is kept of moves: of which one (``token``), which ``collections`` are followed, of which of them every program
+knows that by now (``known``), which are ``fenced``, the last ``mark``, and while a fence is being put up ``closing``:
+which collections, and by whom."""
 
 
 async def follow(
@@ -71,32 +77,45 @@ async def follow(
             return await _changes(server, step)
         case Forget():
             return None
-        case Fence(token, collections, done, patience):
-            if done:
-                await _keep(server, LiveState(token, collections, fenced=True), MOVED_AWAY)
-            else:
-                await _close(server, token, collections, patience)
-        case Release(only_fence):
-            await _release(server, only_fence=only_fence)
+        case Fence():
+            return await (_done(server, step) if step.done else _close(server, step))
+        case Reopen():
+            await _take_back(server, lambda kept: _closes(kept, step))
+        case Release():
+            await _release(server)
     return None
 
 
 async def phase_of(server: AsyncServer, collection: str) -> str | None:
     """How far a live move of the collection has come; None where there is none."""
-    found: _Stored = (await held(server, [_KEY])).get(_KEY, {})
-    phase: str | None = found.get("phase") if collection in found.get("collections", ()) else None
-    return phase
-
-
-async def _state(server: AsyncServer) -> LiveState | None:
     found = (await held(server, [_KEY])).get(_KEY)
-    if found is None:
+    if found is None or collection not in found["collections"]:
         return None
-    return LiveState(found["token"], tuple(found["collections"]), found["phase"] == MOVED_AWAY)
+    if collection in found["fenced"]:
+        return MOVED_AWAY
+    return CLOSING if collection in found["closing"].get("collections", ()) else OPEN
 
 
-async def _keep(server: AsyncServer, state: LiveState, phase: str) -> None:
-    await put(server, _KEY, {"token": state.token, "collections": list(state.collections), "phase": phase})
+def _state(kept: _Stored | None) -> LiveState | None:
+    return (
+        None if kept is None else LiveState(kept["token"], tuple(kept["collections"]), tuple(kept["fenced"]))
+    )
+
+
+def _own(kept: _Stored | None, token: str) -> _Stored:
+    """What is kept, if it is of this move."""
+    own_state(_state(kept), token)
+    assert kept is not None
+    return kept
+
+
+async def _change(server: AsyncServer, made: Callable[[_Stored | None], _Stored | None]) -> _Stored | None:
+    """Put in the place of what is kept what is made of it, whoever else does the same; what was kept before."""
+    while True:
+        before: _Stored | None = (await held(server, [_KEY])).get(_KEY)
+        after = made(before)
+        if after == before or await exchange(server, _KEY, before, after):
+            return before
 
 
 async def _follow(
@@ -105,29 +124,56 @@ async def _follow(
     collections: Sequence[str],
     pause: Callable[[float], Awaitable[object]],
 ) -> Followed:
-    before = await _state(server)
-    state = followed(before, token, collections)
-    if state is None:
+    def announced(kept: _Stored | None) -> _Stored | None:
+        state = followed(_state(kept), token, collections)
+        if state is None:
+            return kept
+        return {
+            "token": token,
+            "collections": list(state.collections),
+            "known": [] if kept is None else kept["known"],
+            "fenced": list(state.fenced),
+            "mark": "" if kept is None else kept["mark"],
+            "closing": {} if kept is None else kept["closing"],
+        }
+
+    kept = await _change(server, announced)
+    before = _state(kept)
+    if before is not None and before.token != token:
         return Followed(before)
-    if state != before and not state.fenced:
-        await _keep(server, state, OPEN)
+    # Who was putting up a fence was killed, or finds out that it is not to be.
+    await _take_back(server, lambda _: True)
+    if kept is None or not set(collections) <= set(kept["known"]):
         await pause(LEASE * 1.1)  # then every program knows
+        await _change(server, lambda now: _with_known(_own(now, token), collections))
     now: Timestamp = (await server.command({"ping": 1}))["operationTime"]
     # What is older than the place where the notes begin is there for whoever reads from now on.
     await server.command(
         {"find": META, "limit": 1, "readConcern": {"level": "majority", "afterClusterTime": now}}
     )
-    return Followed(before, json_util.dumps({"at": now}))
+    return Followed(before, _position({"at": now}))
+
+
+def _with_known(kept: _Stored, collections: Sequence[str]) -> _Stored:
+    return {**kept, "known": list(dict.fromkeys((*kept["known"], *collections)))}
+
+
+def _position(place: _Stored) -> str:
+    """A place in the stream as text; earlier ones come first."""
+    at: Timestamp | None = place.get("at")
+    # What a token of the server's says begins with the time too, in this form.
+    order = str(place["behind"]["_data"]) if at is None else f"82{at.time:08X}{at.inc:08X}"
+    return f"{order} {json_util.dumps(place)}"
 
 
 async def _changes(server: AsyncServer, step: Changes) -> Changed:
-    place = json_util.loads(step.position)
+    place = json_util.loads(step.position.partition(" ")[2])
     begin = {"resumeAfter": place["behind"]} if "behind" in place else {"startAtOperationTime": place["at"]}
-    mark = (await held(server, [_MARK_WANTED])).get(_MARK_WANTED, "")
+    kept = _own((await held(server, [_KEY])).get(_KEY), step.token)
     wanted = {
         "$or": [
             {"ns.coll": {"$in": list(step.collections)}, "operationType": {"$in": _WRITES}},
-            {"ns.coll": META, "documentKey._id": _MARK, "fullDocument.value": mark},
+            {"ns.coll": META, "documentKey._id": _MARK, "fullDocument.value": kept["mark"]},
         ]
     }
     command: _Stored = {
@@ -189,24 +235,84 @@ async def _read(server: AsyncServer, command: _Stored, session: Any, limit: int)
     return Changed(
         {name: list(known) for name, known in ids.items()},
         count,
-        position=json_util.dumps({"behind": behind}),
+        position=_position({"behind": behind}),
         is_last=is_last,
     )
 
 
-async def _close(server: AsyncServer, token: str, collections: Sequence[str], patience: float) -> None:
-    known: _Stored = json_util.loads((await held(server, [_VALIDATORS])).get(_VALIDATORS, "{}"))
-    for name in collections:
-        if name not in known:
-            known[name] = await _validator(server, name)
-    await put(server, _VALIDATORS, json_util.dumps(known))
-    await _keep(server, LiveState(token, tuple(collections)), CLOSING)
-    for name in collections:
-        await admit(server, name, NOTHING, patience)
+async def _close(server: AsyncServer, step: Fence) -> Fenced:
+    """Have the collections take no documents; who writes waits until it is known what becomes of the move."""
     # Another one each time: a fence that was taken down again has left its mark in the stream.
     mark = secrets.token_hex(8)
-    await put(server, _MARK_WANTED, mark)
+
+    def closing(kept: _Stored | None) -> _Stored:
+        kept = _own(kept, step.token)
+        if set(step.collections) <= set(kept["fenced"]):
+            return {**kept, "mark": mark}
+        if kept["closing"] and not _closes(kept, step):
+            raise _interfered(step)
+        return {**kept, "mark": mark, "closing": {"mover": step.mover, "collections": list(step.collections)}}
+
+    kept = _own(await _change(server, closing), step.token)
+    stood = set(step.collections) <= set(kept["fenced"])
+    if not stood:
+        await _shut(server, step)
     await put(server, _MARK, mark)
+    return Fenced(stood, await stored_schemas(server))
+
+
+async def _shut(server: AsyncServer, step: Fence) -> None:
+    known = await _validators(server)
+    for name in step.collections:
+        validator = await _validator(server, name)
+        if validator != NOTHING:
+            known[name] = validator
+        if name not in known or await migration_of(server, name) is not None:
+            raise UnavailableError(
+                f"{name!r} is being migrated: it is moved when that is done",
+                backend="mongodb",
+                operation="move",
+                collection=name,
+            )
+    await put(server, _VALIDATORS, json_util.dumps(known))
+    for name in step.collections:
+        await admit(server, name, NOTHING, step.patience)
+    if not _closes((await held(server, [_KEY])).get(_KEY), step):
+        await _admit_again(server, step.collections)
+        raise _interfered(step)
+
+
+def _closes(kept: _Stored | None, step: Fence | Reopen) -> bool:
+    """Whether it is this mover who puts up a fence."""
+    return kept is not None and kept["token"] == step.token and kept["closing"].get("mover") == step.mover
+
+
+async def _done(server: AsyncServer, step: Fence) -> None:
+    def moved(kept: _Stored | None) -> _Stored:
+        state = fenced(_state(kept), step.token, step.collections)
+        kept = _own(kept, step.token)
+        if state == _state(kept):
+            return kept  # the answer was lost
+        if not _closes(kept, step):
+            raise _interfered(step)
+        return {**kept, "fenced": list(state.fenced), "closing": {}}
+
+    await _change(server, moved)
+
+
+def _interfered(step: Fence) -> ConflictError:
+    return ConflictError(
+        "another process begins or ends a live move of the same source at the same time; try again",
+        backend="mongodb",
+        operation="move",
+        collection=step.collections[0],
+    )
+
+
+async def _validators(server: AsyncServer) -> _Stored:
+    """What the collections took before a fence."""
+    known: _Stored = json_util.loads((await held(server, [_VALIDATORS])).get(_VALIDATORS, "{}"))
+    return known
 
 
 async def _validator(server: AsyncServer, name: str) -> _Stored:
@@ -216,12 +322,36 @@ async def _validator(server: AsyncServer, name: str) -> _Stored:
     return validator
 
 
-async def _release(server: AsyncServer, *, only_fence: bool) -> None:
-    state = await _state(server)
-    if state is None:
-        return
-    known: _Stored = json_util.loads((await held(server, [_VALIDATORS])).get(_VALIDATORS, "{}"))
-    for name, validator in known.items():
-        await admit(server, name, validator)
-    await _keep(server, state, OPEN)
-    await forget(server, [_VALIDATORS] if only_fence else [_KEY, _VALIDATORS, _MARK, _MARK_WANTED])
+async def _admit_again(server: AsyncServer, collections: Sequence[str]) -> None:
+    known = await _validators(server)
+    for name in collections:
+        # Where one is being migrated, that is what keeps documents out.
+        is_shut = name in known and await _validator(server, name) == NOTHING
+        if is_shut and await migration_of(server, name) is None:
+            await admit(server, name, known[name])
+
+
+async def _take_back(server: AsyncServer, is_meant: Callable[[_Stored], bool]) -> None:
+    """Have collections take documents again that are being closed, if these are meant."""
+    name = secrets.token_hex(8)
+
+    def taken(kept: _Stored | None) -> _Stored | None:
+        if kept is None or not kept["closing"] or not is_meant(kept):
+            return kept
+        return {**kept, "closing": {**kept["closing"], "mover": name}}
+
+    # Under another name first: from then on whoever was at it cannot have it done.
+    kept = await _change(server, taken)
+    if kept is not None and kept["closing"] and is_meant(kept):
+        await _admit_again(server, kept["closing"]["collections"])
+        await _change(
+            server,
+            lambda now: {**now, "closing": {}} if now and now["closing"].get("mover") == name else now,
+        )
+
+
+async def _release(server: AsyncServer) -> None:
+    kept = (await held(server, [_KEY])).get(_KEY)
+    if kept is not None:
+        await _admit_again(server, [*kept["fenced"], *kept["closing"].get("collections", ())])
+        await forget(server, [_KEY, _VALIDATORS, _MARK])

@@ -22,6 +22,7 @@ from typing import Any, Final
 from pymongo import timeout
 from pymongo.errors import OperationFailure, PyMongoError
 
+from ....core.following import MOVED
 from ....core.restructuring import BATCH, Conversion, Restructuring
 from ....errors import DuplicateError, MigrationError
 from ..errors import duplicate_of
@@ -29,20 +30,25 @@ from ..names import ID
 from ..options import journal
 from ..plan import CollectionPlan, IndexDefinition
 from . import texts
-from .ensure import NOTHING, admit, held, index_existing, put, put_schema, stored_schemas
+from .ensure import (
+    DONE,
+    NOTHING,
+    admit,
+    held,
+    index_existing,
+    migration_mark,
+    put,
+    put_schema,
+    stored_schemas,
+)
+from .following import CLOSING, MOVED_AWAY, phase_of
 from .server import AsyncServer
 
-__all__ = ["is_under_way", "restructure"]
+__all__ = ["restructure"]
 
 _ABSENT: Final = (26, 27)
 """No such collection, no such index."""
-_STAGED, _MERGED, _FINISHED, _DONE = "staging", "merging", "finishing", "done"
-
-
-async def is_under_way(server: AsyncServer, collection: str) -> bool:
-    """Whether the collection is on its way from one schema to another, by somebody at work or interrupted."""
-    state = await _state(server, collection)
-    return state is not None and state["phase"] != _DONE
+_STAGED, _MERGED, _FINISHED = "staging", "merging", "finishing"
 
 
 async def restructure(
@@ -58,7 +64,7 @@ async def restructure(
     work = _Work(server, asked, conversion, pause)
     state = await _state(server, asked.collection)
     phase = state["phase"] if state is not None and state["token"] == asked.token else ""
-    if phase == _DONE:
+    if phase == DONE:
         return
     if not phase and state is not None and state["phase"] in (_MERGED, _FINISHED):
         raise MigrationError(
@@ -72,8 +78,9 @@ async def restructure(
         await work.index_alone()
         return
     if phase in ("", _STAGED):
+        await work.begin(anew=not phase)
         try:
-            await work.stage(begun=phase == _STAGED)
+            await work.stage()
         except (MigrationError, DuplicateError):
             await work.give_up()
             raise
@@ -83,12 +90,8 @@ async def restructure(
 
 
 async def _state(server: AsyncServer, collection: str) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = (await held(server, [_mark(collection)])).get(_mark(collection))
+    found: dict[str, Any] | None = (await held(server, [mark := migration_mark(collection)])).get(mark)
     return found
-
-
-def _mark(collection: str) -> str:
-    return f"migrating:{collection}"
 
 
 class _Work:
@@ -121,12 +124,26 @@ class _Work:
         await put_schema(self._server, self._name, self._asked.after)
         self._asked.tell(1, 1)
 
-    async def stage(self, *, begun: bool) -> None:
+    async def begin(self, *, anew: bool) -> None:
+        """Note that it has begun, unless the collection is moved to another database.
+
+        Raises:
+            MigrationError: it is.
+        """
+        if anew:
+            await self._check_unmoved()
+            await self._drop(self._staging)
+            await self._note(_STAGED)
+        try:
+            # Again: whoever puts up the fence of a move looks, behind that, for this note.
+            await self._check_unmoved()
+        except MigrationError:
+            await self._note(DONE, token="")
+            raise
+
+    async def stage(self) -> None:
         """Refuse writes, and gather the new documents beside the old ones."""
         server, staging = self._server, self._staging
-        if not begun:
-            await self._drop(staging)
-            await self._note(_STAGED)
         await self._close()
         unique = [definition for name in self._after.unique for definition in self._after.indexes[name]]
         if unique:
@@ -142,6 +159,12 @@ class _Work:
             self._asked.tell(done // 2, total)
             await self._beat()
         self._conversion.check()
+
+    async def _check_unmoved(self) -> None:
+        if await phase_of(self._server, self._name) in (CLOSING, MOVED_AWAY):
+            raise MigrationError(
+                f"{self._name!r} {MOVED}; nothing was changed", backend="mongodb", collection=self._name
+            )
 
     async def _gather(self, documents: list[dict[str, Any]]) -> None:
         try:
@@ -177,7 +200,7 @@ class _Work:
         """Leave everything as it was; nothing has been changed yet."""
         await self._open(self._before)
         await self._drop(self._staging)
-        await self._note(_DONE, token="")
+        await self._note(DONE, token="")
 
     async def merge(self) -> None:
         """Let the new documents take the places of the old ones."""
@@ -211,11 +234,11 @@ class _Work:
             await index_existing(self._server, self._after, name, definitions)
         await self._open(self._after)
         await self._drop(self._staging)
-        await self._note(_DONE)
+        await self._note(DONE)
 
     async def _note(self, phase: str, token: str | None = None) -> None:
         value = {"token": self._asked.token if token is None else token, "phase": phase}
-        await put(self._server, _mark(self._name), value)
+        await put(self._server, migration_mark(self._name), value)
 
     async def _close(self) -> None:
         """Have the collection take no documents."""

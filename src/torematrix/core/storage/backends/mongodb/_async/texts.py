@@ -21,6 +21,7 @@ from ..options import transaction_concern, write_concern
 from ..plan import CollectionPlan
 from ..texts import TextIndexes
 from ..words import Totals
+from .ensure import NOTHING as CLOSED
 from .ensure import admit
 from .following import CLOSING, MOVED_AWAY, phase_of
 from .server import AsyncServer
@@ -44,11 +45,13 @@ async def ensure(
     wanted = {} if texts is None else {"generation": texts.generation, "sums": _keeps_sums(server, texts)}
     if stored == wanted:
         return
-    if await phase_of(server, plan.collection) in (CLOSING, MOVED_AWAY):
-        raise MovedError(
-            f"{plan.collection!r} {MOVED}", backend="mongodb", operation="ensure", collection=plan.collection
-        )
+    await _check_unmoved(server, plan.collection)
     await admit(server, plan.collection, {} if texts is None else {GENERATION: {"$eq": texts.generation}})
+    try:
+        await _check_unmoved(server, plan.collection)
+    except MovedError:
+        await admit(server, plan.collection, CLOSED)  # it has been fenced in between
+        raise
     await _drop_indexes(server, plan, keep=[] if texts is None else [*_definitions(server, texts)])
     if texts is None:
         await _forget(server, plan.collection)
@@ -67,6 +70,13 @@ async def ensure(
                 await server.database[TOTALS].delete_many(parts_of(plan.collection))
     with timeout(server.deadline):
         await server.database[META].replace_one({ID: {"$eq": key}}, {"value": wanted}, upsert=True)
+
+
+async def _check_unmoved(server: AsyncServer, collection: str) -> None:
+    if await phase_of(server, collection) in (CLOSING, MOVED_AWAY):
+        raise MovedError(
+            f"{collection!r} {MOVED}", backend="mongodb", operation="ensure", collection=collection
+        )
 
 
 def _keeps_sums(server: AsyncServer, texts: TextIndexes) -> bool:

@@ -190,7 +190,7 @@ class MongoDriver(Driver):
     @override
     def ensure(self, collection: Collection) -> None:
         try:
-            if restructure.is_under_way(self.server, collection.name):
+            if ensure.migration_of(self.server, collection.name) is not None:
                 raise UnavailableError(
                     f"{collection.name!r} is being migrated; where nobody is at it, a migration was interrupted, and "
                     "migrating again goes on with it",

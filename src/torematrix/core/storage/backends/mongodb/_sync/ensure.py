@@ -25,11 +25,17 @@ from ..plan import CollectionPlan, IndexDefinition
 from .server import Server
 
 __all__ = [
+    "DONE",
     "FORMAT",
+    "NOTHING",
+    "admit",
     "ensure",
+    "exchange",
     "forget",
     "held",
     "index_existing",
+    "migration_mark",
+    "migration_of",
     "prepare",
     "put",
     "put_schema",
@@ -41,6 +47,9 @@ FORMAT: Final = 1
 
 NOTHING: Final = {ID: {"$exists": False}}
 """The validator that no document passes: every one has an id."""
+
+DONE: Final = "done"
+"""The phase of a migration that is over."""
 
 _EXISTS: Final = 48
 _COLLECTION: Final = "collection:"
@@ -90,7 +99,7 @@ def put(server: Server, key: str, value: Any) -> None:
         server.database[META].replace_one({ID: {"$eq": key}}, {"value": value}, upsert=True)
 
 
-def _exchange(server: Server, key: str, old: Any, new: Any) -> bool:
+def exchange(server: Server, key: str, old: Any, new: Any) -> bool:
     """Put this in the place of what was read under a key, None for nothing; False where that is not there any more."""
     with timeout(server.deadline):
         try:
@@ -118,6 +127,17 @@ def admit(
     if patience is not None:
         command["maxTimeMS"] = max(1, round(patience * 1000))
     server.command(command)
+
+
+def migration_mark(collection: str) -> str:
+    """Under which key is noted how far a collection is on its way from one schema to another."""
+    return f"migrating:{collection}"
+
+
+def migration_of(server: Server, collection: str) -> dict[str, Any] | None:
+    """How far a collection is on its way from one schema to another, by somebody at work or interrupted."""
+    found = held(server, [migration_mark(collection)]).get(migration_mark(collection))
+    return None if found is None or found["phase"] == DONE else found
 
 
 def put_schema(server: Server, name: str, description: Mapping[str, Any]) -> None:
@@ -182,7 +202,7 @@ def _ensure(server: Server, collection: Collection) -> CollectionPlan | None:
     else:
         for index, definitions in wanted.items():
             index_existing(server, plan, index, definitions)
-    if not _exchange(server, _COLLECTION + name, stored.get(name), evolution.description):
+    if not exchange(server, _COLLECTION + name, stored.get(name), evolution.description):
         return None  # somebody else has added something too
     forget(server, list(_marks(name, evolution)))
     return plan

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ....errors import CommitUnknown, StorageError
+from ....errors import CommitUnknown, StorageError, UnavailableError
 from ....query.operations import Insert, Operation, Patch, Remove, Replace, Upsert, name_of
 from ..errors import is_invalid, may_have_happened
 from .leases import Leases, MovingError
@@ -30,6 +30,8 @@ def failure(
             refusal = leases.refusal(name, collection)
         except MovingError as given_up:
             return None if alone else given_up
+        except UnavailableError as waiting:
+            return waiting
         if refusal is not None:
             return refusal
     if alone and isinstance(operation, _WRITES) and may_have_happened(error):

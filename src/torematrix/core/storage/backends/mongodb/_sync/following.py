@@ -21,19 +21,23 @@ from ....core.following import (
     Changed,
     Changes,
     Fence,
+    Fenced,
     Follow,
     Followed,
     FollowingStep,
     Forget,
     LiveState,
     Release,
+    Reopen,
+    fenced,
     followed,
+    own_state,
 )
-from ....errors import ConfigurationError
+from ....errors import ConfigurationError, ConflictError, UnavailableError
 from ..finishing import Cancelling
 from ..names import ID, META
 from ..options import READING
-from .ensure import NOTHING, admit, forget, held, put
+from .ensure import NOTHING, admit, exchange, forget, held, migration_of, put, stored_schemas
 from .server import Server
 
 __all__ = ["CLOSING", "LEASE", "MOVED_AWAY", "OPEN", "follow", "phase_of"]
@@ -49,7 +53,6 @@ LEASE: Final = 1.0
 
 _KEY: Final = "live"
 _MARK: Final = "live-mark"
-_MARK_WANTED: Final = "live-mark-wanted"
 _VALIDATORS: Final = "live-validators"
 """Holds what the collections took before the fence."""
 _HISTORY_LOST: Final = frozenset({280, 286})
@@ -59,6 +62,9 @@ _WAIT: Final = 50
 _WRITES: Final = ["insert", "update", "replace", "delete"]
 
 _Stored = dict[str, Any]
+"""What is kept of moves: of which one (``token``), which ``collections`` are followed, of which of them every program
+knows that by now (``known``), which are ``fenced``, the last ``mark``, and while a fence is being put up ``closing``:
+which collections, and by whom."""
 
 
 def follow(server: Server, step: FollowingStep, pause: Callable[[float], object]) -> Any:
@@ -70,32 +76,45 @@ def follow(server: Server, step: FollowingStep, pause: Callable[[float], object]
             return _changes(server, step)
         case Forget():
             return None
-        case Fence(token, collections, done, patience):
-            if done:
-                _keep(server, LiveState(token, collections, fenced=True), MOVED_AWAY)
-            else:
-                _close(server, token, collections, patience)
-        case Release(only_fence):
-            _release(server, only_fence=only_fence)
+        case Fence():
+            return _done(server, step) if step.done else _close(server, step)
+        case Reopen():
+            _take_back(server, lambda kept: _closes(kept, step))
+        case Release():
+            _release(server)
     return None
 
 
 def phase_of(server: Server, collection: str) -> str | None:
     """How far a live move of the collection has come; None where there is none."""
-    found: _Stored = held(server, [_KEY]).get(_KEY, {})
-    phase: str | None = found.get("phase") if collection in found.get("collections", ()) else None
-    return phase
-
-
-def _state(server: Server) -> LiveState | None:
     found = held(server, [_KEY]).get(_KEY)
-    if found is None:
+    if found is None or collection not in found["collections"]:
         return None
-    return LiveState(found["token"], tuple(found["collections"]), found["phase"] == MOVED_AWAY)
+    if collection in found["fenced"]:
+        return MOVED_AWAY
+    return CLOSING if collection in found["closing"].get("collections", ()) else OPEN
 
 
-def _keep(server: Server, state: LiveState, phase: str) -> None:
-    put(server, _KEY, {"token": state.token, "collections": list(state.collections), "phase": phase})
+def _state(kept: _Stored | None) -> LiveState | None:
+    return (
+        None if kept is None else LiveState(kept["token"], tuple(kept["collections"]), tuple(kept["fenced"]))
+    )
+
+
+def _own(kept: _Stored | None, token: str) -> _Stored:
+    """What is kept, if it is of this move."""
+    own_state(_state(kept), token)
+    assert kept is not None
+    return kept
+
+
+def _change(server: Server, made: Callable[[_Stored | None], _Stored | None]) -> _Stored | None:
+    """Put in the place of what is kept what is made of it, whoever else does the same; what was kept before."""
+    while True:
+        before: _Stored | None = held(server, [_KEY]).get(_KEY)
+        after = made(before)
+        if after == before or exchange(server, _KEY, before, after):
+            return before
 
 
 def _follow(
@@ -104,27 +123,54 @@ def _follow(
     collections: Sequence[str],
     pause: Callable[[float], object],
 ) -> Followed:
-    before = _state(server)
-    state = followed(before, token, collections)
-    if state is None:
+    def announced(kept: _Stored | None) -> _Stored | None:
+        state = followed(_state(kept), token, collections)
+        if state is None:
+            return kept
+        return {
+            "token": token,
+            "collections": list(state.collections),
+            "known": [] if kept is None else kept["known"],
+            "fenced": list(state.fenced),
+            "mark": "" if kept is None else kept["mark"],
+            "closing": {} if kept is None else kept["closing"],
+        }
+
+    kept = _change(server, announced)
+    before = _state(kept)
+    if before is not None and before.token != token:
         return Followed(before)
-    if state != before and not state.fenced:
-        _keep(server, state, OPEN)
+    # Who was putting up a fence was killed, or finds out that it is not to be.
+    _take_back(server, lambda _: True)
+    if kept is None or not set(collections) <= set(kept["known"]):
         pause(LEASE * 1.1)  # then every program knows
+        _change(server, lambda now: _with_known(_own(now, token), collections))
     now: Timestamp = server.command({"ping": 1})["operationTime"]
     # What is older than the place where the notes begin is there for whoever reads from now on.
     server.command({"find": META, "limit": 1, "readConcern": {"level": "majority", "afterClusterTime": now}})
-    return Followed(before, json_util.dumps({"at": now}))
+    return Followed(before, _position({"at": now}))
+
+
+def _with_known(kept: _Stored, collections: Sequence[str]) -> _Stored:
+    return {**kept, "known": list(dict.fromkeys((*kept["known"], *collections)))}
+
+
+def _position(place: _Stored) -> str:
+    """A place in the stream as text; earlier ones come first."""
+    at: Timestamp | None = place.get("at")
+    # What a token of the server's says begins with the time too, in this form.
+    order = str(place["behind"]["_data"]) if at is None else f"82{at.time:08X}{at.inc:08X}"
+    return f"{order} {json_util.dumps(place)}"
 
 
 def _changes(server: Server, step: Changes) -> Changed:
-    place = json_util.loads(step.position)
+    place = json_util.loads(step.position.partition(" ")[2])
     begin = {"resumeAfter": place["behind"]} if "behind" in place else {"startAtOperationTime": place["at"]}
-    mark = held(server, [_MARK_WANTED]).get(_MARK_WANTED, "")
+    kept = _own(held(server, [_KEY]).get(_KEY), step.token)
     wanted = {
         "$or": [
             {"ns.coll": {"$in": list(step.collections)}, "operationType": {"$in": _WRITES}},
-            {"ns.coll": META, "documentKey._id": _MARK, "fullDocument.value": mark},
+            {"ns.coll": META, "documentKey._id": _MARK, "fullDocument.value": kept["mark"]},
         ]
     }
     command: _Stored = {
@@ -186,24 +232,84 @@ def _read(server: Server, command: _Stored, session: Any, limit: int) -> Changed
     return Changed(
         {name: list(known) for name, known in ids.items()},
         count,
-        position=json_util.dumps({"behind": behind}),
+        position=_position({"behind": behind}),
         is_last=is_last,
     )
 
 
-def _close(server: Server, token: str, collections: Sequence[str], patience: float) -> None:
-    known: _Stored = json_util.loads(held(server, [_VALIDATORS]).get(_VALIDATORS, "{}"))
-    for name in collections:
-        if name not in known:
-            known[name] = _validator(server, name)
-    put(server, _VALIDATORS, json_util.dumps(known))
-    _keep(server, LiveState(token, tuple(collections)), CLOSING)
-    for name in collections:
-        admit(server, name, NOTHING, patience)
+def _close(server: Server, step: Fence) -> Fenced:
+    """Have the collections take no documents; who writes waits until it is known what becomes of the move."""
     # Another one each time: a fence that was taken down again has left its mark in the stream.
     mark = secrets.token_hex(8)
-    put(server, _MARK_WANTED, mark)
+
+    def closing(kept: _Stored | None) -> _Stored:
+        kept = _own(kept, step.token)
+        if set(step.collections) <= set(kept["fenced"]):
+            return {**kept, "mark": mark}
+        if kept["closing"] and not _closes(kept, step):
+            raise _interfered(step)
+        return {**kept, "mark": mark, "closing": {"mover": step.mover, "collections": list(step.collections)}}
+
+    kept = _own(_change(server, closing), step.token)
+    stood = set(step.collections) <= set(kept["fenced"])
+    if not stood:
+        _shut(server, step)
     put(server, _MARK, mark)
+    return Fenced(stood, stored_schemas(server))
+
+
+def _shut(server: Server, step: Fence) -> None:
+    known = _validators(server)
+    for name in step.collections:
+        validator = _validator(server, name)
+        if validator != NOTHING:
+            known[name] = validator
+        if name not in known or migration_of(server, name) is not None:
+            raise UnavailableError(
+                f"{name!r} is being migrated: it is moved when that is done",
+                backend="mongodb",
+                operation="move",
+                collection=name,
+            )
+    put(server, _VALIDATORS, json_util.dumps(known))
+    for name in step.collections:
+        admit(server, name, NOTHING, step.patience)
+    if not _closes(held(server, [_KEY]).get(_KEY), step):
+        _admit_again(server, step.collections)
+        raise _interfered(step)
+
+
+def _closes(kept: _Stored | None, step: Fence | Reopen) -> bool:
+    """Whether it is this mover who puts up a fence."""
+    return kept is not None and kept["token"] == step.token and kept["closing"].get("mover") == step.mover
+
+
+def _done(server: Server, step: Fence) -> None:
+    def moved(kept: _Stored | None) -> _Stored:
+        state = fenced(_state(kept), step.token, step.collections)
+        kept = _own(kept, step.token)
+        if state == _state(kept):
+            return kept  # the answer was lost
+        if not _closes(kept, step):
+            raise _interfered(step)
+        return {**kept, "fenced": list(state.fenced), "closing": {}}
+
+    _change(server, moved)
+
+
+def _interfered(step: Fence) -> ConflictError:
+    return ConflictError(
+        "another process begins or ends a live move of the same source at the same time; try again",
+        backend="mongodb",
+        operation="move",
+        collection=step.collections[0],
+    )
+
+
+def _validators(server: Server) -> _Stored:
+    """What the collections took before a fence."""
+    known: _Stored = json_util.loads(held(server, [_VALIDATORS]).get(_VALIDATORS, "{}"))
+    return known
 
 
 def _validator(server: Server, name: str) -> _Stored:
@@ -213,12 +319,36 @@ def _validator(server: Server, name: str) -> _Stored:
     return validator
 
 
-def _release(server: Server, *, only_fence: bool) -> None:
-    state = _state(server)
-    if state is None:
-        return
-    known: _Stored = json_util.loads(held(server, [_VALIDATORS]).get(_VALIDATORS, "{}"))
-    for name, validator in known.items():
-        admit(server, name, validator)
-    _keep(server, state, OPEN)
-    forget(server, [_VALIDATORS] if only_fence else [_KEY, _VALIDATORS, _MARK, _MARK_WANTED])
+def _admit_again(server: Server, collections: Sequence[str]) -> None:
+    known = _validators(server)
+    for name in collections:
+        # Where one is being migrated, that is what keeps documents out.
+        is_shut = name in known and _validator(server, name) == NOTHING
+        if is_shut and migration_of(server, name) is None:
+            admit(server, name, known[name])
+
+
+def _take_back(server: Server, is_meant: Callable[[_Stored], bool]) -> None:
+    """Have collections take documents again that are being closed, if these are meant."""
+    name = secrets.token_hex(8)
+
+    def taken(kept: _Stored | None) -> _Stored | None:
+        if kept is None or not kept["closing"] or not is_meant(kept):
+            return kept
+        return {**kept, "closing": {**kept["closing"], "mover": name}}
+
+    # Under another name first: from then on whoever was at it cannot have it done.
+    kept = _change(server, taken)
+    if kept is not None and kept["closing"] and is_meant(kept):
+        _admit_again(server, kept["closing"]["collections"])
+        _change(
+            server,
+            lambda now: {**now, "closing": {}} if now and now["closing"].get("mover") == name else now,
+        )
+
+
+def _release(server: Server) -> None:
+    kept = held(server, [_KEY]).get(_KEY)
+    if kept is not None:
+        _admit_again(server, [*kept["fenced"], *kept["closing"].get("collections", ())])
+        forget(server, [_KEY, _VALIDATORS, _MARK])

@@ -55,7 +55,7 @@ class Leases:
         phase = phase_of(self._server, collection)
         self._asked[collection] = (now, phase is not None)
         if phase == CLOSING and waits:
-            phase = self._outcome(collection)
+            phase = self._outcome("delete", collection)
         _refuse(phase, collection)
         return phase is not None
 
@@ -78,21 +78,34 @@ class Leases:
 
         Raises:
             MovingError: a move had, and was given up: do it again.
+            UnavailableError: a move has, and it is not known what becomes of it.
         """
         phase = phase_of(self._server, collection)
         if phase == CLOSING:
-            phase = self._outcome(collection)
+            phase = self._outcome(operation, collection)
             if phase != MOVED_AWAY:
                 raise _closing(operation, collection)
         return _moved(operation, collection) if phase == MOVED_AWAY else None
 
-    def _outcome(self, collection: str) -> str | None:
-        """The phase behind the one in which a collection is being closed; that one, if it takes too long."""
+    def _outcome(self, operation: str, collection: str) -> str | None:
+        """The phase behind the one in which a collection is being closed.
+
+        Raises:
+            UnavailableError: it takes too long, as where the mover was killed.
+        """
         until = time.monotonic() + self._server.deadline
         phase = phase_of(self._server, collection)
         while phase == CLOSING and time.monotonic() < until:
             self._pause(_INTERVAL)
             phase = phase_of(self._server, collection)
+        if phase == CLOSING:
+            raise UnavailableError(
+                f"{collection!r} is being moved to another database, and it is not known what becomes of that: if "
+                "nobody is at it, have the move resumed, or the source released",
+                backend="mongodb",
+                operation=operation,
+                collection=collection,
+            )
         return phase
 
 

@@ -23,6 +23,7 @@ from typing import Any, Final
 from pymongo import timeout
 from pymongo.errors import OperationFailure, PyMongoError
 
+from ....core.following import MOVED
 from ....core.restructuring import BATCH, Conversion, Restructuring
 from ....errors import DuplicateError, MigrationError
 from ..errors import duplicate_of
@@ -30,20 +31,25 @@ from ..names import ID
 from ..options import journal
 from ..plan import CollectionPlan, IndexDefinition
 from . import texts
-from .ensure import NOTHING, admit, held, index_existing, put, put_schema, stored_schemas
+from .ensure import (
+    DONE,
+    NOTHING,
+    admit,
+    held,
+    index_existing,
+    migration_mark,
+    put,
+    put_schema,
+    stored_schemas,
+)
+from .following import CLOSING, MOVED_AWAY, phase_of
 from .server import Server
 
-__all__ = ["is_under_way", "restructure"]
+__all__ = ["restructure"]
 
 _ABSENT: Final = (26, 27)
 """No such collection, no such index."""
-_STAGED, _MERGED, _FINISHED, _DONE = "staging", "merging", "finishing", "done"
-
-
-def is_under_way(server: Server, collection: str) -> bool:
-    """Whether the collection is on its way from one schema to another, by somebody at work or interrupted."""
-    state = _state(server, collection)
-    return state is not None and state["phase"] != _DONE
+_STAGED, _MERGED, _FINISHED = "staging", "merging", "finishing"
 
 
 def restructure(server: Server, asked: Restructuring, pause: Callable[[float], object]) -> None:
@@ -57,7 +63,7 @@ def restructure(server: Server, asked: Restructuring, pause: Callable[[float], o
     work = _Work(server, asked, conversion, pause)
     state = _state(server, asked.collection)
     phase = state["phase"] if state is not None and state["token"] == asked.token else ""
-    if phase == _DONE:
+    if phase == DONE:
         return
     if not phase and state is not None and state["phase"] in (_MERGED, _FINISHED):
         raise MigrationError(
@@ -71,8 +77,9 @@ def restructure(server: Server, asked: Restructuring, pause: Callable[[float], o
         work.index_alone()
         return
     if phase in ("", _STAGED):
+        work.begin(anew=not phase)
         try:
-            work.stage(begun=phase == _STAGED)
+            work.stage()
         except (MigrationError, DuplicateError):
             work.give_up()
             raise
@@ -82,12 +89,8 @@ def restructure(server: Server, asked: Restructuring, pause: Callable[[float], o
 
 
 def _state(server: Server, collection: str) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = held(server, [_mark(collection)]).get(_mark(collection))
+    found: dict[str, Any] | None = held(server, [mark := migration_mark(collection)]).get(mark)
     return found
-
-
-def _mark(collection: str) -> str:
-    return f"migrating:{collection}"
 
 
 class _Work:
@@ -120,12 +123,26 @@ class _Work:
         put_schema(self._server, self._name, self._asked.after)
         self._asked.tell(1, 1)
 
-    def stage(self, *, begun: bool) -> None:
+    def begin(self, *, anew: bool) -> None:
+        """Note that it has begun, unless the collection is moved to another database.
+
+        Raises:
+            MigrationError: it is.
+        """
+        if anew:
+            self._check_unmoved()
+            self._drop(self._staging)
+            self._note(_STAGED)
+        try:
+            # Again: whoever puts up the fence of a move looks, behind that, for this note.
+            self._check_unmoved()
+        except MigrationError:
+            self._note(DONE, token="")
+            raise
+
+    def stage(self) -> None:
         """Refuse writes, and gather the new documents beside the old ones."""
         server, staging = self._server, self._staging
-        if not begun:
-            self._drop(staging)
-            self._note(_STAGED)
         self._close()
         unique = [definition for name in self._after.unique for definition in self._after.indexes[name]]
         if unique:
@@ -141,6 +158,12 @@ class _Work:
             self._asked.tell(done // 2, total)
             self._beat()
         self._conversion.check()
+
+    def _check_unmoved(self) -> None:
+        if phase_of(self._server, self._name) in (CLOSING, MOVED_AWAY):
+            raise MigrationError(
+                f"{self._name!r} {MOVED}; nothing was changed", backend="mongodb", collection=self._name
+            )
 
     def _gather(self, documents: list[dict[str, Any]]) -> None:
         try:
@@ -176,7 +199,7 @@ class _Work:
         """Leave everything as it was; nothing has been changed yet."""
         self._open(self._before)
         self._drop(self._staging)
-        self._note(_DONE, token="")
+        self._note(DONE, token="")
 
     def merge(self) -> None:
         """Let the new documents take the places of the old ones."""
@@ -210,11 +233,11 @@ class _Work:
             index_existing(self._server, self._after, name, definitions)
         self._open(self._after)
         self._drop(self._staging)
-        self._note(_DONE)
+        self._note(DONE)
 
     def _note(self, phase: str, token: str | None = None) -> None:
         value = {"token": self._asked.token if token is None else token, "phase": phase}
-        put(self._server, _mark(self._name), value)
+        put(self._server, migration_mark(self._name), value)
 
     def _close(self) -> None:
         """Have the collection take no documents."""

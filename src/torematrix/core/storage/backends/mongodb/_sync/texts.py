@@ -22,6 +22,7 @@ from ..options import transaction_concern, write_concern
 from ..plan import CollectionPlan
 from ..texts import TextIndexes
 from ..words import Totals
+from .ensure import NOTHING as CLOSED
 from .ensure import admit
 from .following import CLOSING, MOVED_AWAY, phase_of
 from .server import Server
@@ -43,11 +44,13 @@ def ensure(server: Server, plan: CollectionPlan, pause: Callable[[float], object
     wanted = {} if texts is None else {"generation": texts.generation, "sums": _keeps_sums(server, texts)}
     if stored == wanted:
         return
-    if phase_of(server, plan.collection) in (CLOSING, MOVED_AWAY):
-        raise MovedError(
-            f"{plan.collection!r} {MOVED}", backend="mongodb", operation="ensure", collection=plan.collection
-        )
+    _check_unmoved(server, plan.collection)
     admit(server, plan.collection, {} if texts is None else {GENERATION: {"$eq": texts.generation}})
+    try:
+        _check_unmoved(server, plan.collection)
+    except MovedError:
+        admit(server, plan.collection, CLOSED)  # it has been fenced in between
+        raise
     _drop_indexes(server, plan, keep=[] if texts is None else [*_definitions(server, texts)])
     if texts is None:
         _forget(server, plan.collection)
@@ -66,6 +69,13 @@ def ensure(server: Server, plan: CollectionPlan, pause: Callable[[float], object
                 server.database[TOTALS].delete_many(parts_of(plan.collection))
     with timeout(server.deadline):
         server.database[META].replace_one({ID: {"$eq": key}}, {"value": wanted}, upsert=True)
+
+
+def _check_unmoved(server: Server, collection: str) -> None:
+    if phase_of(server, collection) in (CLOSING, MOVED_AWAY):
+        raise MovedError(
+            f"{collection!r} {MOVED}", backend="mongodb", operation="ensure", collection=collection
+        )
 
 
 def _keeps_sums(server: Server, texts: TextIndexes) -> bool:

@@ -10,25 +10,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-import msgspec
-
 from ....core.following import (
     Changes,
     Fence,
+    Fenced,
     Follow,
     Followed,
     FollowingStep,
     Forget,
     LiveState,
     Release,
+    Reopen,
     changed,
+    fenced,
     followed,
+    own_state,
 )
 from ..._sql.following import KEY, LOG, SCOPE, state_of, text_of
 from ..errors import FENCED
 from ..plan import META
 from ..quoting import qualified, quote_name, quote_text
 from .connection import AsyncLink
+from .ensure import stored_schemas
 from .statements import execute, fetch
 
 __all__ = ["follow"]
@@ -38,6 +41,8 @@ _NOTE: Final = "torematrix_note"
 _REFUSE: Final = "torematrix_refuse"
 _TRIGGERS: Final = {_NOTE: "AFTER", _REFUSE: "BEFORE"}
 _PATIENCE: Final = 0.3
+_LOCK: Final = 0x746F72656C697665
+"""Of all that move from a database, one at a time changes what is kept of it."""
 
 
 async def follow(link: AsyncLink, step: FollowingStep) -> Any:
@@ -46,35 +51,45 @@ async def follow(link: AsyncLink, step: FollowingStep) -> Any:
         case Follow(token, collections):
             return await _follow(link, token, collections)
         case Changes():
+            state = own_state(await _state(link), step.token)
             rows = await fetch(
                 link,
                 f"SELECT number, collection, entity FROM {LOG} WHERE collection = ANY ($1::text[]) "
                 "ORDER BY number LIMIT $2",
                 (list(step.collections), step.limit),
             )
-            state = await _state(link)
-            return changed(rows, step.limit, is_fenced=state is not None and state.fenced)
-        case Forget(numbers):
+            return changed(step, rows, state)
+        case Forget(token, numbers):
+            own_state(await _state(link), token)
             await execute(link, f"DELETE FROM {LOG} WHERE number = ANY ($1::bigint[])", (list(numbers),))
-        case Fence(token, collections, _, patience):
-            await _lock(link, collections, patience)
-            state = await _state(link)
-            if state is None or not state.fenced:
-                await _trigger(link, _REFUSE, collections)
-            await _keep(link, LiveState(token, collections, fenced=True))
-        case Release(only_fence):
-            await _release(link, only_fence=only_fence)
+        case Fence(token, collections):
+            return await _fence(link, token, collections, step.patience)
+        case Release():
+            await _release(link)
+        case Reopen():
+            pass  # a fence that is not done ends with its transaction
     return None
 
 
+async def _fence(link: AsyncLink, token: str, collections: Sequence[str], patience: float) -> Fenced:
+    await _take_turn(link, patience)
+    await _lock(link, collections)
+    before = own_state(await _state(link), token)
+    after = fenced(before, token, collections)
+    await _trigger(link, _REFUSE, [name for name in collections if name not in before.fenced])
+    await _keep(link, after)
+    return Fenced(after == before, await stored_schemas(link))
+
+
 async def _follow(link: AsyncLink, token: str, collections: Sequence[str]) -> Followed:
+    await _take_turn(link, _PATIENCE)
     before = await _state(link)
     state = followed(before, token, collections)
     if state is None:
         return Followed(before)
     missing = [name for name in collections if before is None or name not in before.collections]
     if missing:
-        await _lock(link, missing, _PATIENCE)
+        await _lock(link, missing)
         schema = str((await fetch(link, "SELECT current_schema()"))[0][0])
         log = qualified(schema, LOG)
         await execute(
@@ -100,9 +115,15 @@ async def _follow(link: AsyncLink, token: str, collections: Sequence[str]) -> Fo
     return Followed(before)
 
 
-async def _lock(link: AsyncLink, collections: Sequence[str], patience: float) -> None:
-    """Wait, not for long, until nobody is writing; who comes later waits for the end of this transaction."""
-    await execute(link, f"SET LOCAL lock_timeout = {max(1, round(patience * 1000))}")
+async def _take_turn(link: AsyncLink, patience: float | None = None) -> None:
+    """Wait for others who change what is kept of moves; not longer than that for this lock and for later ones."""
+    if patience is not None:
+        await execute(link, f"SET LOCAL lock_timeout = {max(1, round(patience * 1000))}")
+    await execute(link, "SELECT pg_advisory_xact_lock($1)", (str(_LOCK),))
+
+
+async def _lock(link: AsyncLink, collections: Sequence[str]) -> None:
+    """Wait until nobody is writing; who comes later waits for the end of this transaction."""
     tables = ", ".join(map(quote_name, collections))
     await execute(link, f"LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE")
 
@@ -125,18 +146,15 @@ async def _trigger(link: AsyncLink, function: str, collections: Sequence[str]) -
         )
 
 
-async def _release(link: AsyncLink, *, only_fence: bool) -> None:
+async def _release(link: AsyncLink) -> None:
+    await _take_turn(link)
     state = await _state(link)
     if state is None:
         return
-    kinds = (_REFUSE,) if only_fence else (_REFUSE, _NOTE)
     for collection in state.collections:
-        for kind in kinds:
+        for kind in _TRIGGERS:
             await execute(link, f"DROP TRIGGER IF EXISTS {quote_name(kind)} ON {quote_name(collection)}")
-    if only_fence:
-        await _keep(link, msgspec.structs.replace(state, fenced=False))
-        return
-    for kind in kinds:
+    for kind in _TRIGGERS:
         await execute(link, f"DROP FUNCTION IF EXISTS {quote_name(kind)}()")
     await execute(link, f"DROP TABLE IF EXISTS {quote_name(LOG)}")
     await execute(link, f"DELETE FROM {_TABLE} WHERE scope = $1 AND key = $2", (SCOPE, KEY))

@@ -11,25 +11,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-import msgspec
-
 from ....core.following import (
     Changes,
     Fence,
+    Fenced,
     Follow,
     Followed,
     FollowingStep,
     Forget,
     LiveState,
     Release,
+    Reopen,
     changed,
+    fenced,
     followed,
+    own_state,
 )
 from ..._sql.following import KEY, LOG, SCOPE, state_of, text_of
 from ..errors import FENCED
 from ..plan import META
 from ..quoting import qualified, quote_name, quote_text
 from .connection import Link
+from .ensure import stored_schemas
 from .statements import execute, fetch
 
 __all__ = ["follow"]
@@ -39,6 +42,8 @@ _NOTE: Final = "torematrix_note"
 _REFUSE: Final = "torematrix_refuse"
 _TRIGGERS: Final = {_NOTE: "AFTER", _REFUSE: "BEFORE"}
 _PATIENCE: Final = 0.3
+_LOCK: Final = 0x746F72656C697665
+"""Of all that move from a database, one at a time changes what is kept of it."""
 
 
 def follow(link: Link, step: FollowingStep) -> Any:
@@ -47,35 +52,45 @@ def follow(link: Link, step: FollowingStep) -> Any:
         case Follow(token, collections):
             return _follow(link, token, collections)
         case Changes():
+            state = own_state(_state(link), step.token)
             rows = fetch(
                 link,
                 f"SELECT number, collection, entity FROM {LOG} WHERE collection = ANY ($1::text[]) "
                 "ORDER BY number LIMIT $2",
                 (list(step.collections), step.limit),
             )
-            state = _state(link)
-            return changed(rows, step.limit, is_fenced=state is not None and state.fenced)
-        case Forget(numbers):
+            return changed(step, rows, state)
+        case Forget(token, numbers):
+            own_state(_state(link), token)
             execute(link, f"DELETE FROM {LOG} WHERE number = ANY ($1::bigint[])", (list(numbers),))
-        case Fence(token, collections, _, patience):
-            _lock(link, collections, patience)
-            state = _state(link)
-            if state is None or not state.fenced:
-                _trigger(link, _REFUSE, collections)
-            _keep(link, LiveState(token, collections, fenced=True))
-        case Release(only_fence):
-            _release(link, only_fence=only_fence)
+        case Fence(token, collections):
+            return _fence(link, token, collections, step.patience)
+        case Release():
+            _release(link)
+        case Reopen():
+            pass  # a fence that is not done ends with its transaction
     return None
 
 
+def _fence(link: Link, token: str, collections: Sequence[str], patience: float) -> Fenced:
+    _take_turn(link, patience)
+    _lock(link, collections)
+    before = own_state(_state(link), token)
+    after = fenced(before, token, collections)
+    _trigger(link, _REFUSE, [name for name in collections if name not in before.fenced])
+    _keep(link, after)
+    return Fenced(after == before, stored_schemas(link))
+
+
 def _follow(link: Link, token: str, collections: Sequence[str]) -> Followed:
+    _take_turn(link, _PATIENCE)
     before = _state(link)
     state = followed(before, token, collections)
     if state is None:
         return Followed(before)
     missing = [name for name in collections if before is None or name not in before.collections]
     if missing:
-        _lock(link, missing, _PATIENCE)
+        _lock(link, missing)
         schema = str(fetch(link, "SELECT current_schema()")[0][0])
         log = qualified(schema, LOG)
         execute(
@@ -101,9 +116,15 @@ def _follow(link: Link, token: str, collections: Sequence[str]) -> Followed:
     return Followed(before)
 
 
-def _lock(link: Link, collections: Sequence[str], patience: float) -> None:
-    """Wait, not for long, until nobody is writing; who comes later waits for the end of this transaction."""
-    execute(link, f"SET LOCAL lock_timeout = {max(1, round(patience * 1000))}")
+def _take_turn(link: Link, patience: float | None = None) -> None:
+    """Wait for others who change what is kept of moves; not longer than that for this lock and for later ones."""
+    if patience is not None:
+        execute(link, f"SET LOCAL lock_timeout = {max(1, round(patience * 1000))}")
+    execute(link, "SELECT pg_advisory_xact_lock($1)", (str(_LOCK),))
+
+
+def _lock(link: Link, collections: Sequence[str]) -> None:
+    """Wait until nobody is writing; who comes later waits for the end of this transaction."""
     tables = ", ".join(map(quote_name, collections))
     execute(link, f"LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE")
 
@@ -126,18 +147,15 @@ def _trigger(link: Link, function: str, collections: Sequence[str]) -> None:
         )
 
 
-def _release(link: Link, *, only_fence: bool) -> None:
+def _release(link: Link) -> None:
+    _take_turn(link)
     state = _state(link)
     if state is None:
         return
-    kinds = (_REFUSE,) if only_fence else (_REFUSE, _NOTE)
     for collection in state.collections:
-        for kind in kinds:
+        for kind in _TRIGGERS:
             execute(link, f"DROP TRIGGER IF EXISTS {quote_name(kind)} ON {quote_name(collection)}")
-    if only_fence:
-        _keep(link, msgspec.structs.replace(state, fenced=False))
-        return
-    for kind in kinds:
+    for kind in _TRIGGERS:
         execute(link, f"DROP FUNCTION IF EXISTS {quote_name(kind)}()")
     execute(link, f"DROP TABLE IF EXISTS {quote_name(LOG)}")
     execute(link, f"DELETE FROM {_TABLE} WHERE scope = $1 AND key = $2", (SCOPE, KEY))

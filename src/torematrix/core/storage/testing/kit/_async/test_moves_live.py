@@ -11,12 +11,16 @@ import pytest
 
 from torematrix.core.storage import (
     AsyncBackendMigrator,
+    AsyncMigrationManager,
     AsyncStorage,
     ConfigurationError,
     Feature,
+    Migration,
     MovedError,
     MoveReport,
     Searchable,
+    Transform,
+    Unique,
 )
 
 from ..._async.harness import AsyncKit
@@ -238,3 +242,72 @@ async def test_a_schema_that_has_grown_comes_along(kit: AsyncKit) -> None:
         report = await _resume(kit, target, name)
         assert (report.verified, report["cut_over"]) == (True, True)
         assert await _all(target.repository(More, name)) == await _all(newer)
+
+
+async def test_collections_are_moved_one_after_the_other(kit: AsyncKit) -> None:
+    """The fence of one is not that of another: each takes writes until both its sides are the same."""
+    first, second = await _filled(kit, Plain, _plain), await _filled(kit, Plain, _plain)
+    async with _target(kit) as target:
+        await _begin(kit, target, second.collection_name)
+        assert (await AsyncBackendMigrator(live=True).move(kit.storage, target, [first.collection_name]))[
+            "cut_over"
+        ]
+        with pytest.raises(MovedError):
+            await first.patch("00001", value=-1)
+        await second.patch("00001", value=-1)
+        await second.delete("00002")
+        report = await _resume(kit, target, second.collection_name)
+        assert (report.verified, report["cut_over"]) == (True, True)
+        for name, source in ((first.collection_name, first), (second.collection_name, second)):
+            with pytest.raises(MovedError):
+                await source.patch("00001", value=-2)
+            assert await _all(target.repository(Plain, name)) == await _all(source)
+        await AsyncBackendMigrator().release(kit.storage)
+        await first.patch("00001", value=-3)
+        await second.patch("00001", value=-3)
+
+
+async def test_a_migration_between_two_runs_comes_along(kit: AsyncKit) -> None:
+    """What it made is followed, and it counts as applied in the target, so that nothing is done twice there."""
+    source = await _filled(kit, Plain, _plain)
+    name = source.collection_name
+    double = Transform(lambda document: {**document, "value": document["value"] * 2})
+    manager = AsyncMigrationManager([Migration("001", "doubled", [double])])
+    async with _target(kit) as target:
+        await _begin(kit, target, name)
+        await manager.migrate(source)
+        assert (await _resume(kit, target, name))["cut_over"]
+        moved: Any = target.repository(Plain, name)
+        assert await manager.migrate(moved) == []
+        assert [entity.value for entity in await _all(moved)] == [number * 2 for number in range(_COUNT)]
+
+
+async def test_what_was_refused_is_tried_again(kit: AsyncKit) -> None:
+    """Once the source holds nothing more that the target cannot, the move is resumed and ends."""
+
+    @dataclass
+    class Named:
+        name: str = ""
+        id: str | None = None
+
+    @dataclass
+    class Unnamed:
+        name: Annotated[str, Unique()] = ""
+        id: str | None = None
+
+    source = await _filled(kit, Named, lambda number: Named(f"{number}", f"{number:05}"))
+    name = source.collection_name
+    await source.patch("00402", name="1")
+    async with _target(kit) as target:
+        assert await target.repository(Unnamed, name).count() == 0
+        await _begin(kit, target, name)
+        await source.patch("00003", name="2")
+        report = await _resume(kit, target, name)
+        assert (report.verified, report["cut_over"], report["failed"]) == (False, False, 2)
+        # Not what was refused is written to, but what stood in its way.
+        await source.patch("00001", name="one")
+        await source.patch("00002", name="two")
+        report = await _resume(kit, target, name)
+        assert (report.verified, report["cut_over"], report["failed"]) == (True, True, 0)
+        moved: Any = target.repository(Unnamed, name)
+        assert (await moved.get("00402")).name == "1"

@@ -14,10 +14,14 @@ from torematrix.core.storage import (
     BackendMigrator,
     ConfigurationError,
     Feature,
+    Migration,
+    MigrationManager,
     MovedError,
     MoveReport,
     Searchable,
     Storage,
+    Transform,
+    Unique,
 )
 
 from ..._sync.harness import Kit
@@ -239,3 +243,70 @@ def test_a_schema_that_has_grown_comes_along(kit: Kit) -> None:
         report = _resume(kit, target, name)
         assert (report.verified, report["cut_over"]) == (True, True)
         assert _all(target.repository(More, name)) == _all(newer)
+
+
+def test_collections_are_moved_one_after_the_other(kit: Kit) -> None:
+    """The fence of one is not that of another: each takes writes until both its sides are the same."""
+    first, second = _filled(kit, Plain, _plain), _filled(kit, Plain, _plain)
+    with _target(kit) as target:
+        _begin(kit, target, second.collection_name)
+        assert BackendMigrator(live=True).move(kit.storage, target, [first.collection_name])["cut_over"]
+        with pytest.raises(MovedError):
+            first.patch("00001", value=-1)
+        second.patch("00001", value=-1)
+        second.delete("00002")
+        report = _resume(kit, target, second.collection_name)
+        assert (report.verified, report["cut_over"]) == (True, True)
+        for name, source in ((first.collection_name, first), (second.collection_name, second)):
+            with pytest.raises(MovedError):
+                source.patch("00001", value=-2)
+            assert _all(target.repository(Plain, name)) == _all(source)
+        BackendMigrator().release(kit.storage)
+        first.patch("00001", value=-3)
+        second.patch("00001", value=-3)
+
+
+def test_a_migration_between_two_runs_comes_along(kit: Kit) -> None:
+    """What it made is followed, and it counts as applied in the target, so that nothing is done twice there."""
+    source = _filled(kit, Plain, _plain)
+    name = source.collection_name
+    double = Transform(lambda document: {**document, "value": document["value"] * 2})
+    manager = MigrationManager([Migration("001", "doubled", [double])])
+    with _target(kit) as target:
+        _begin(kit, target, name)
+        manager.migrate(source)
+        assert _resume(kit, target, name)["cut_over"]
+        moved: Any = target.repository(Plain, name)
+        assert manager.migrate(moved) == []
+        assert [entity.value for entity in _all(moved)] == [number * 2 for number in range(_COUNT)]
+
+
+def test_what_was_refused_is_tried_again(kit: Kit) -> None:
+    """Once the source holds nothing more that the target cannot, the move is resumed and ends."""
+
+    @dataclass
+    class Named:
+        name: str = ""
+        id: str | None = None
+
+    @dataclass
+    class Unnamed:
+        name: Annotated[str, Unique()] = ""
+        id: str | None = None
+
+    source = _filled(kit, Named, lambda number: Named(f"{number}", f"{number:05}"))
+    name = source.collection_name
+    source.patch("00402", name="1")
+    with _target(kit) as target:
+        assert target.repository(Unnamed, name).count() == 0
+        _begin(kit, target, name)
+        source.patch("00003", name="2")
+        report = _resume(kit, target, name)
+        assert (report.verified, report["cut_over"], report["failed"]) == (False, False, 2)
+        # Not what was refused is written to, but what stood in its way.
+        source.patch("00001", name="one")
+        source.patch("00002", name="two")
+        report = _resume(kit, target, name)
+        assert (report.verified, report["cut_over"], report["failed"]) == (True, True, 0)
+        moved: Any = target.repository(Unnamed, name)
+        assert moved.get("00402").name == "1"
