@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 from hypothesis import given
 
-from torematrix.core.storage import Feature, NotFoundError, QueryFilter
+from torematrix.core.storage import Feature, InvalidEntityError, NotFoundError, QueryFilter
 
 from ..._async.harness import AsyncKit
 from ...entities import SUBJECTS, entity_id_of
@@ -127,7 +127,7 @@ async def test_what_its_class_refuses_is_not_stored(kit: AsyncKit) -> None:
         lambda: repository.patch("x", low=5),
     ]
     for write in refused:
-        with pytest.raises(ArithmeticError):
+        with pytest.raises((ArithmeticError, InvalidEntityError)):  # the latter names where a class inside stands
             await write()
     assert await repository.count() == 1
     found = await repository.get("x")
