@@ -127,7 +127,8 @@ async def test_what_its_class_refuses_is_not_stored(kit: AsyncKit) -> None:
         lambda: repository.patch("x", low=5),
     ]
     for write in refused:
-        with pytest.raises((ArithmeticError, InvalidEntityError)):  # the latter names where a class inside stands
+        # The latter says where a class inside stands.
+        with pytest.raises((ArithmeticError, InvalidEntityError)):
             await write()
     assert await repository.count() == 1
     found = await repository.get("x")

@@ -126,9 +126,8 @@ def test_what_its_class_refuses_is_not_stored(kit: Kit) -> None:
         lambda: repository.patch("x", low=5),
     ]
     for write in refused:
-        with pytest.raises(
-            (ArithmeticError, InvalidEntityError)
-        ):  # the latter names where a class inside stands
+        # The latter says where a class inside stands.
+        with pytest.raises((ArithmeticError, InvalidEntityError)):
             write()
     assert repository.count() == 1
     found = repository.get("x")
