@@ -16,10 +16,15 @@ import yaml
 from torematrix.core.storage import (
     Backend,
     ConfigurationError,
+    MongoDBConfig,
+    PostgreSQLConfig,
+    SQLiteConfig,
     StorageFactory,
     create_async_repository_from_env,
     create_repository_from_env,
 )
+from torematrix.core.storage.backends.memory.config import MemoryConfig
+from torematrix.core.storage.backends.sqlite.config import Durability as SQLiteDurability
 from torematrix.core.storage.face.registry import backend_named, backend_of_config
 from torematrix.core.storage.face.sources import (
     config_from,
@@ -330,3 +335,34 @@ def test_repositories_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_
             await waiting.engine.close()
 
     assert asyncio.run(read()) == 1
+
+
+WRONG: list[tuple[type[Any], dict[str, Any]]] = [
+    (MemoryConfig, {"busy_timeout": "1"}),
+    (MemoryConfig, {"cursor_key": "s3cret" * 9}),
+    (SQLiteConfig, {"busy_timeout": None}),
+    (SQLiteConfig, {"cache_bytes": "100000"}),
+    (SQLiteConfig, {"durability": "s3cret"}),
+    (SQLiteConfig, {"database_path": "x.db", "read_only": "no"}),
+    (SQLiteConfig, {"cursor_key": "s3cret" * 9}),
+    (PostgreSQLConfig, {"sslmode": "s3cret"}),
+    (PostgreSQLConfig, {"durability": 1}),
+    (PostgreSQLConfig, {"cursor_key": 5}),
+    (MongoDBConfig, {"durability": "s3cret"}),
+    (MongoDBConfig, {"cursor_key": 5}),
+]
+
+
+@pytest.mark.parametrize(("config", "options"), WRONG)
+def test_a_configuration_made_by_hand_is_checked_too(config: type[Any], options: dict[str, Any]) -> None:
+    """An option of another type is refused by the class itself, by its name and without its value."""
+    with pytest.raises(ConfigurationError) as caught:
+        config(**options)
+    assert list(options)[-1] in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_text_stands_for_a_choice() -> None:
+    """By hand as from a file: a choice may be given by its name."""
+    assert PostgreSQLConfig(sslmode="require").connection_options()["sslmode"] == "require"  # type: ignore[arg-type]
+    assert SQLiteConfig(durability="fast").durability is SQLiteDurability.FAST  # type: ignore[arg-type]

@@ -82,3 +82,16 @@ def test_nothing_shows_a_secret():
     assert SECRET not in repr(config)
     assert SECRET not in str(config)
     assert "app" in repr(config)
+
+
+def test_a_plus_sign_is_a_plus_sign():
+    """As in every storage URL; and what is MongoDB's own stays as it is written."""
+    options = options_from_url("mongodb://h/app?cursor_key=a+b%2Bc&appName=x+y%20z")
+    assert options["cursor_key"] == "a+b+c"
+    assert options["connection"] == "mongodb://h/app?appName=x+y%20z"
+
+
+def test_an_option_that_is_given_twice():
+    """An option of ours stands once in a URL."""
+    with pytest.raises(ConfigurationError, match="twice"):
+        options_from_url("mongodb://h/app?pool_size=5&pool_size=6")

@@ -696,3 +696,11 @@ def test_generated_source_is_seen_in_tracebacks():
 
     name = DOCUMENTS.row_to_create.__code__.co_filename
     assert "row_to_create" in linecache.getline(name, 1)
+
+
+def test_a_large_float_is_called_a_float():
+    """A refusal names the type that was given, whatever stands for it on the way."""
+    codec = Codec(schema_of(dict, indexes=[Index("n", int)]), json_documents=True)
+    for number in (1.5, 1e300):
+        with pytest.raises(InvalidEntityError, match="this is float"):
+            codec.row_to_create({"n": number}, NOW, new_id)

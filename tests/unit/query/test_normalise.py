@@ -150,6 +150,19 @@ def test_the_depth(wrap):
     assert MAX_FILTER_DEPTH == 100
 
 
+def test_a_chain_is_not_deep():
+    """Conditions joined one after the other nest no deeper than two, and a chain leaves its beginning as it was."""
+    one = F("number") == 1
+    both, either = one & one, one | one
+    for _ in range(1_998):
+        both, either = both & one, either | one
+    begun = one | one
+    assert isinstance(condition_of(SCHEMA, both), All)
+    assert isinstance(condition_of(SCHEMA, either), Either)
+    assert len((begun | one).items) == 3
+    assert len(begun.items) == 2
+
+
 def test_the_number_of_predicates():
     """A query holds 2,000 predicates and no more."""
     one = F("number") == 1
@@ -332,9 +345,9 @@ def test_an_int_and_the_float_it_equals_are_one_member():
     assert isinstance(condition("v", "in", [1, True], FREE), Either)
 
 
-@pytest.mark.parametrize("value", ["abc", b"abc", {"a": 1}, 5, None])
+@pytest.mark.parametrize("value", ["abc", b"abc", {"a": 1}, 5, None, iter(["a"])])
 def test_membership_takes_a_collection(value):
-    """Text, bytes, mappings and single values are no lists of values."""
+    """Text, bytes, mappings, single values and what can be read once are no lists of values."""
     assert "takes a list, a tuple or a set" in refused("text", "in", value)
 
 

@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from ..errors import ConfigurationError
+
 __all__ = ["Configuration"]
 
 
@@ -17,6 +19,21 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """
 
     shown: ClassVar[tuple[str, ...]] = ()
+
+    def check_types(self, *names: str) -> None:
+        """Give these options their declared types, where the configuration was made by hand: a text stands for an Enum.
+
+        Raises:
+            ConfigurationError: an option is of another type; no value is echoed.
+        """
+        for field in msgspec.structs.fields(type(self)):
+            if field.name not in names:
+                continue
+            try:
+                value = msgspec.convert(getattr(self, field.name), field.type, builtin_types=(bytes,))
+            except msgspec.ValidationError:
+                raise ConfigurationError(f"{field.name} is of another type than it is declared") from None
+            msgspec.structs.force_setattr(self, field.name, value)
 
     def __repr__(self) -> str:
         options = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())

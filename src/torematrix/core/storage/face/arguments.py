@@ -11,10 +11,10 @@ import msgspec
 from ..core.options import Isolation, TransactionOptions
 from ..errors import InvalidEntityError, InvalidQueryError
 from ..model.codec import Row
-from ..model.kinds import CanonicalScalar, Kind, decode_scalar
+from ..model.kinds import Kind
 from ..model.schema import Schema
-from ..query.aggregates import finish, measure_of
-from ..query.conditions import Condition, Target
+from ..query.aggregates import finish, measure_of, read_value
+from ..query.conditions import Condition
 from ..query.filters import CursorPagination, Filters, Pagination, SearchHit, SortBy, SortOrder
 from ..query.normalise import condition_of, sort_of
 from ..query.operations import Aggregate, Collection, Group, Scan, Search, SearchStatistics
@@ -160,17 +160,13 @@ class Aggregation(msgspec.Struct, frozen=True):
         results: list[dict[str, Any]] = []
         for keys, values in groups:
             result: dict[str, Any] = {
-                name: _key(target, key)
+                name: read_value(target, key)
                 for name, target, key in zip(self.keys, self.operation.group, keys, strict=True)
             }
             finished = (finish(measure, value) for measure, value in zip(measures, values, strict=True))
             result.update(zip(self.names, finished, strict=True))
             results.append(result)
         return results
-
-
-def _key(target: Target, key: CanonicalScalar | None) -> object:
-    return None if key is None or target.scalar is None else decode_scalar(target.scalar, key)
 
 
 def aggregation_of(

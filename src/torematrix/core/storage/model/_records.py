@@ -18,7 +18,16 @@ import msgspec
 
 from ..errors import ConfigurationError
 
-__all__ = ["MISSING", "Member", "RecordClass", "StoredRecord", "is_record_class", "per_class", "record_class"]
+__all__ = [
+    "MISSING",
+    "Member",
+    "RecordClass",
+    "StoredRecord",
+    "is_record_class",
+    "may_refuse",
+    "per_class",
+    "record_class",
+]
 
 R = TypeVar("R")
 
@@ -108,6 +117,18 @@ def _is_record(cls: Any) -> bool:
         or (hasattr(cls, "_field_defaults") and issubclass(cls, tuple))
         or _is_pydantic(cls)
     )
+
+
+def may_refuse(cls: Any) -> bool:
+    """Whether making an instance runs code of the class's own, which may refuse values of the declared types."""
+    hooks = ("__post_init__", "__attrs_pre_init__", "__attrs_post_init__", "__pydantic_validator__")
+    if any(hasattr(cls, hook) for hook in hooks):
+        return True
+    if dataclasses.is_dataclass(cls):
+        parameters: Any = getattr(cls, "__dataclass_params__")  # noqa: B009 - no type checker knows it
+        return not parameters.init
+    attributes: Any = getattr(cls, "__attrs_attrs__", ())
+    return any(one.validator is not None or one.converter is not None for one in attributes)
 
 
 def per_class(make: Callable[[type[object]], R]) -> Callable[[type[object]], R]:

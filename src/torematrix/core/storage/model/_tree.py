@@ -27,6 +27,7 @@ __all__ = [
     "Shape",
     "TupleOf",
     "Union",
+    "records_in",
     "shape_of",
 ]
 
@@ -136,7 +137,13 @@ def shape_of(annotation: object, *, where: str) -> Shape:
     values would not say what they were.
     """
     shape = _read(annotation, where, ())
-    seen: set[type] = set()
+    records_in(shape)  # whose members are read by that
+    return shape
+
+
+def records_in(shape: Shape) -> set[type[object]]:
+    """The classes of records whose instances a value of that shape may hold, at any depth."""
+    seen: set[type[object]] = set()
     pending: list[Shape] = [shape]
     while pending:
         node = pending.pop()
@@ -146,7 +153,7 @@ def shape_of(annotation: object, *, where: str) -> Shape:
                 pending.extend(field.shape for field in node.fields)
         else:
             pending.extend(_children(node))
-    return shape
+    return seen
 
 
 def _children(shape: Shape) -> tuple[Shape, ...]:

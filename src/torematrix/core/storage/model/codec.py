@@ -8,7 +8,7 @@ validates everything before any I/O and never changes the entity; decoding calls
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
+from typing import Any, Generic, NoReturn, ParamSpec, TypeAlias, TypeVar
 
 from ..errors import InvalidEntityError, UnsupportedError
 from ._checks import DocumentCheck, SizeCheck, check_indexed, check_size
@@ -19,7 +19,9 @@ from ._freeform import FreeformRows
 from ._json import json_text, sorted_value
 from ._keys import escape_key, key_segment
 from ._readers import compile_reader
+from ._records import may_refuse
 from ._scalars import Canonical
+from ._tree import records_in
 from ._writers import compile_writer, field_encoder
 from .schema import Field, Schema
 from .stored import StoredSchema
@@ -35,6 +37,7 @@ __all__ = [
     "sorted_value",
 ]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 Row: TypeAlias = tuple[Any, ...]
 
@@ -55,6 +58,8 @@ class Codec(Generic[T]):
             created_at and updated_at ``now`` (canonical text) when None, its revision 1.
         row_to_replace: ``(entity, now) -> row`` of one to be stored in place of another: updated_at ``now``, the
             revision one more than the entity's, created_at as it is, None included.
+        may_refuse: whether the class, or one inside it, has a constructor that may refuse values of the declared
+            types. The functions that make rows let it, before anything is stored.
         decode: ``row -> entity``. Undeclared keys of the document come back where the class keeps extras and are
             passed over elsewhere; a missing key takes the constructor's default. Errors of the class's own validators
             go through as they are.
@@ -82,6 +87,9 @@ class Codec(Generic[T]):
         check_entries = EntryCheck(schema)
         self._check_document = DocumentCheck(schema, check_entries.share)
         self._encoders = {field.name: _value_encoder(field) for field in schema.fields}
+        self.may_refuse = not isinstance(schema, StoredSchema) and any(
+            may_refuse(cls) for cls in _classes_of(schema)
+        )
         rows: Any
         if schema.freeform:
             rows = FreeformRows(
@@ -113,6 +121,30 @@ class Codec(Generic[T]):
             )
             for replaces in (False, True)
         )
+        if self.may_refuse:
+            decode = self.decode
+            self.row_to_create = self._made_first(self.row_to_create, decode)
+            self.row_to_replace = self._made_first(self.row_to_replace, decode)
+
+    def _made_first(self, encode: Callable[P, Row], decode: Callable[[Row], T]) -> Callable[P, Row]:
+        """The same function; before anybody stores its row the entity is made of it, as it will be read."""
+
+        def row_of(*arguments: P.args, **options: P.kwargs) -> Row:
+            row = encode(*arguments, **options)
+            decode(self._apart(row))
+            return row
+
+        return row_of
+
+    def _apart(self, row: Row) -> Row:
+        """The row, sharing nothing with it that a constructor could change."""
+        if self.json_documents or not self.schema.has_document:
+            return row
+        return (*row[:-1], sorted_value(row[-1]))
+
+    def check_made(self, row: Row) -> None:
+        """Make the entity that the row would be read as, which its class may refuse with an error of its own."""
+        self.decode(self._apart(row))
 
     def id_of(self, entity: T) -> str | None:
         """The entity's id in canonical form, or None when it has none yet; InvalidEntityError when it can be none."""
@@ -180,6 +212,12 @@ class Codec(Generic[T]):
                 raise InvalidEntityError("None is not allowed here")
             return field.key, None
         return field.key, self._encoders[name](value)
+
+
+def _classes_of(schema: Schema) -> set[type[object]]:
+    """The class of the entities, and those of the records inside them."""
+    found = {schema.entity_class} if schema.record is not None else set[type[object]]()
+    return found.union(*(records_in(field.shape) for field in schema.documents))
 
 
 def _value_encoder(field: Field) -> Callable[[Any], Canonical]:

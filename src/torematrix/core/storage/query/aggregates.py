@@ -17,9 +17,10 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from ..errors import InvalidQueryError
+from ..errors import InvalidEntityError, InvalidQueryError
 from ..model.kinds import CanonicalScalar, Kind, Scalar, decode_scalar, parse_ordered
 from ..model.schema import Schema
+from .conditions import Target
 from .operations import AggregateFunction, Measure, Partial, Total
 from .resolve import sortable
 
@@ -35,6 +36,7 @@ __all__ = [
     "exact_sum",
     "finish",
     "measure_of",
+    "read_value",
 ]
 
 _SUMMED: Final = (Kind.INT, Kind.BIGINT, Kind.DECIMAL, Kind.FLOAT, Kind.TIMEDELTA)
@@ -216,6 +218,23 @@ def accumulate(measure: Measure, values: Iterable[CanonicalScalar | None]) -> Pa
     return choose(comparable, default=None)
 
 
+def read_value(target: Target | None, canonical: CanonicalScalar | None) -> object:
+    """The Python value of a canonical one that stands there.
+
+    Raises:
+        InvalidEntityError: the declared type has no such value any more, as an Enum that has lost a member.
+    """
+    if canonical is None or target is None or target.scalar is None:
+        return None
+    try:
+        return decode_scalar(target.scalar, canonical)
+    except Exception as error:
+        raise InvalidEntityError(
+            f"{target.text}: what is stored does not fit the declared type; migrate the data",
+            path=target.text,
+        ) from error
+
+
 def finish(measure: Measure, partial: Partial) -> object:
     """What the caller gets for a partial result."""
     function, target = measure.function, measure.target
@@ -223,7 +242,7 @@ def finish(measure: Measure, partial: Partial) -> object:
     if function is AggregateFunction.COUNT or scalar is None:
         return partial
     if not isinstance(partial, tuple):  # the smallest or largest value
-        return None if partial is None else decode_scalar(scalar, partial)
+        return read_value(target, partial)
     total, count = partial
     if total is None:
         return None

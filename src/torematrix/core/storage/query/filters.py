@@ -125,11 +125,17 @@ class AllOf(msgspec.Struct, Expression, frozen=True):
 
     items: Sequence[Expression]
 
+    def __and__(self, other: Expression) -> Expression:
+        return AllOf((*self.items, other))  # a chain of any length nests no deeper
+
 
 class AnyOf(msgspec.Struct, Expression, frozen=True):
     """At least one of these conditions; false when there are none."""
 
     items: Sequence[Expression]
+
+    def __or__(self, other: Expression) -> Expression:
+        return AnyOf((*self.items, other))
 
 
 class Negation(msgspec.Struct, Expression, frozen=True):
@@ -252,8 +258,9 @@ class CursorPagination(msgspec.Struct, frozen=True):
     limit: int = 50
 
     def __post_init__(self) -> None:
-        if type(self.limit) is not int or not 1 <= self.limit <= LARGEST_OFFSET:
-            raise InvalidQueryError("limit must be an int of at least 1")
+        # One more than the limit is asked for, to know whether there is a next page.
+        if type(self.limit) is not int or not 1 <= self.limit < LARGEST_OFFSET:
+            raise InvalidQueryError("limit must be an int from 1 to 2**63 - 2")
         if self.after is not None and self.before is not None:
             raise InvalidQueryError("a page is after a cursor or before one, not both")
         for cursor in (self.after, self.before):

@@ -6,7 +6,7 @@ Everything that can be wrong with a filter is refused here, before any engine se
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final, cast
 
@@ -139,7 +139,8 @@ def _equal(target: Target, operand: Canonical) -> Condition:
 
 
 def _in(target: Target, value: object) -> Condition:
-    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+    # An iterator is used up by the first query, and a second one with the same filter would find nothing.
+    if isinstance(value, (str, bytes, Mapping, Iterator)) or not isinstance(value, Iterable):
         raise InvalidQueryError("takes a list, a tuple or a set of values")
     given = list(cast("Iterable[object]", value))
     scalars, branches = _in_operands(target, given)

@@ -25,6 +25,7 @@ class MemoryConfig(Configuration, frozen=True, kw_only=True, forbid_unknown_fiel
     cursor_key: bytes | None = None
 
     def __post_init__(self) -> None:
+        self.check_types(*self.__struct_fields__)
         if not (math.isfinite(self.busy_timeout) and 0 <= self.busy_timeout <= 86_400):
             raise ConfigurationError("busy_timeout is in seconds, from 0 to 86,400")
         if self.cursor_key is not None and len(self.cursor_key) < 32:

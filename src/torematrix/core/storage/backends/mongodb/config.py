@@ -6,7 +6,7 @@ import enum
 import math
 import re
 from typing import ClassVar, Final
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from ...core.configuration import Configuration
 from ...errors import ConfigurationError
@@ -126,6 +126,7 @@ class MongoDBConfig(Configuration, frozen=True, kw_only=True, forbid_unknown_fie
         for name in ("pool_timeout", "connect_timeout", "operation_timeout"):
             if not _is_seconds(getattr(self, name)):
                 raise ConfigurationError(f"{name} is in seconds, above 0 and at most 86,400")
+        self.check_types("durability", "cursor_key")
         if self.cursor_key is not None and len(self.cursor_key) < 32:
             raise ConfigurationError("cursor_key has at least 32 bytes")
 
@@ -166,11 +167,19 @@ def options_from_url(url: str) -> dict[str, object]:
         parts = urlsplit(url)
     except ValueError:
         raise ConfigurationError("the URL is not one of a MongoDB deployment") from None
-    given = parse_qsl(parts.query, keep_blank_values=True)
-    options: dict[str, object] = {name: value for name, value in given if name in _OURS}
-    rest = urlencode([(name, value) for name, value in given if name not in _OURS])
+    options: dict[str, object] = {}
+    rest: list[str] = []
+    # What is MongoDB's own stays as it is written. In what is ours a plus sign is a plus sign, as in every storage URL.
+    for part in parts.query.split("&") if parts.query else ():
+        name, _, value = part.partition("=")
+        if unquote(name) not in _OURS:
+            rest.append(part)
+        elif unquote(name) in options:
+            raise ConfigurationError("a storage URL gives an option twice")
+        else:
+            options[unquote(name)] = unquote(value)
     path = unquote(parts.path.strip("/"))
     if path:
         options.setdefault("database", path)
-    options["connection"] = urlunsplit((parts.scheme, parts.netloc, parts.path or "/", rest, ""))
+    options["connection"] = urlunsplit((parts.scheme, parts.netloc, parts.path or "/", "&".join(rest), ""))
     return options

@@ -109,6 +109,7 @@ class PostgreSQLConfig(Configuration, frozen=True, kw_only=True, forbid_unknown_
         _seconds("connect_timeout", self.connect_timeout, least=1)
         _seconds("statement_timeout", self.statement_timeout, least=0)
         _seconds("lock_timeout", self.lock_timeout, least=0)
+        self.check_types("sslmode", "durability", "cursor_key")
         if self.cursor_key is not None and len(self.cursor_key) < 32:
             raise ConfigurationError("cursor_key has at least 32 bytes")
 

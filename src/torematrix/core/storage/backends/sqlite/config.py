@@ -58,6 +58,7 @@ class SQLiteConfig(Configuration, frozen=True, kw_only=True, forbid_unknown_fiel
             raise ConfigurationError("database_path is a file's path or ':memory:'")
         if path.startswith("file:"):
             raise ConfigurationError("database_path is a plain path, not a URI")
+        self.check_types(*(name for name in self.__struct_fields__ if name != "database_path"))
         if not (math.isfinite(self.busy_timeout) and 0 <= self.busy_timeout <= 86_400):
             raise ConfigurationError("busy_timeout is in seconds, from 0 to 86,400")
         if not 64 * 1024 <= self.cache_bytes <= 2**40:

@@ -35,9 +35,12 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 def roll_back(connection: apsw.Connection) -> None:
-    """Leave no transaction open. SQLite itself has ended it already after some errors, such as a full disk."""
-    if connection.in_transaction:
-        with contextlib.suppress(apsw.Error):
+    """Leave no transaction open. SQLite itself has ended it already after some errors, such as a full disk.
+
+    A connection that was closed meanwhile has none.
+    """
+    with contextlib.suppress(apsw.Error):
+        if connection.in_transaction:
             connection.execute("ROLLBACK")
 
 

@@ -79,8 +79,12 @@ class AsyncEngine:
             self._open = True
 
     async def close(self) -> None:
-        """Give everything back; calling it again does nothing."""
+        """Give everything back; calling it again does nothing. The caller's own transaction is rolled back."""
         if not self.closed:
+            transaction = self._scope_now()
+            if transaction is not None and transaction.owner == self.owner():
+                # Ended here, where it still can be: a server would keep it, and what it has locked, for a minute.
+                await transaction.abandon()
             self.closed = True
             await self.driver.close()
 
@@ -253,10 +257,7 @@ class AsyncEngine:
 
     def transaction_now(self) -> AsyncTransaction | None:
         """The transaction the caller is in; TransactionError where it was inherited from another task or thread."""
-        transaction = _current.get()
-        # A task born in a scope may outlive it: an ended scope counts as none.
-        while transaction is not None and (transaction.engine is not self or transaction.ended):
-            transaction = transaction.outer
+        transaction = self._scope_now()
         if transaction is not None and transaction.owner != self.owner():
             raise TransactionError(
                 "this task or thread inherited a transaction that another one has open; do this work in the one that "
@@ -264,6 +265,13 @@ class AsyncEngine:
                 "task)",
                 backend=self.driver.backend,
             )
+        return transaction
+
+    def _scope_now(self) -> AsyncTransaction | None:
+        transaction = _current.get()
+        # A task born in a scope may outlive it: an ended scope counts as none.
+        while transaction is not None and (transaction.engine is not self or transaction.ended):
+            transaction = transaction.outer
         return transaction
 
     def native(self) -> Any:
@@ -358,7 +366,9 @@ class AsyncTransaction:
         _current.set(self.outer)
         if root.ended:
             if error is None:
-                raise self.error("the transaction had already ended when this part of it was left")
+                raise self.error(
+                    "the transaction had already ended when this part of it was left"
+                ) from root.doomed_by
             return
         if self.owner != self.engine.owner():
             self.doom(self.error("the scope was left by another task or thread than entered it"))
@@ -378,8 +388,18 @@ class AsyncTransaction:
                 "the transaction was rolled back: an operation in it had failed"
             ) from root.doomed_by
 
+    async def abandon(self) -> None:
+        """Roll the whole transaction back, from inside: the storage is being closed."""
+        root = self._root
+        if root is not None and not root.ended:
+            closing = self.error("the storage was closed inside the transaction")
+            self.doom(closing)
+            await self._end(root, closing)
+
     async def _end(self, root: _Root, error: BaseException | None) -> None:
         root.ended = True
+        if self.engine.closed:
+            self.doom(StorageError("the storage is closed", backend=self.engine.driver.backend))
         try:
             for stream in list(root.streams):
                 await stream.aclose()

@@ -80,8 +80,12 @@ class Engine:
             self._open = True
 
     def close(self) -> None:
-        """Give everything back; calling it again does nothing."""
+        """Give everything back; calling it again does nothing. The caller's own transaction is rolled back."""
         if not self.closed:
+            transaction = self._scope_now()
+            if transaction is not None and transaction.owner == self.owner():
+                # Ended here, where it still can be: a server would keep it, and what it has locked, for a minute.
+                transaction.abandon()
             self.closed = True
             self.driver.close()
 
@@ -254,10 +258,7 @@ class Engine:
 
     def transaction_now(self) -> Transaction | None:
         """The transaction the caller is in; TransactionError where it was inherited from another task or thread."""
-        transaction = _current.get()
-        # A task born in a scope may outlive it: an ended scope counts as none.
-        while transaction is not None and (transaction.engine is not self or transaction.ended):
-            transaction = transaction.outer
+        transaction = self._scope_now()
         if transaction is not None and transaction.owner != self.owner():
             raise TransactionError(
                 "this task or thread inherited a transaction that another one has open; do this work in the one that "
@@ -265,6 +266,13 @@ class Engine:
                 "task)",
                 backend=self.driver.backend,
             )
+        return transaction
+
+    def _scope_now(self) -> Transaction | None:
+        transaction = _current.get()
+        # A task born in a scope may outlive it: an ended scope counts as none.
+        while transaction is not None and (transaction.engine is not self or transaction.ended):
+            transaction = transaction.outer
         return transaction
 
     def native(self) -> Any:
@@ -359,7 +367,9 @@ class Transaction:
         _current.set(self.outer)
         if root.ended:
             if error is None:
-                raise self.error("the transaction had already ended when this part of it was left")
+                raise self.error(
+                    "the transaction had already ended when this part of it was left"
+                ) from root.doomed_by
             return
         if self.owner != self.engine.owner():
             self.doom(self.error("the scope was left by another task or thread than entered it"))
@@ -379,8 +389,18 @@ class Transaction:
                 "the transaction was rolled back: an operation in it had failed"
             ) from root.doomed_by
 
+    def abandon(self) -> None:
+        """Roll the whole transaction back, from inside: the storage is being closed."""
+        root = self._root
+        if root is not None and not root.ended:
+            closing = self.error("the storage was closed inside the transaction")
+            self.doom(closing)
+            self._end(root, closing)
+
     def _end(self, root: _Root, error: BaseException | None) -> None:
         root.ended = True
+        if self.engine.closed:
+            self.doom(StorageError("the storage is closed", backend=self.engine.driver.backend))
         try:
             for stream in list(root.streams):
                 stream.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing, suppress
+from functools import cached_property
 from typing import Any, TypeVar, cast
 
 from ...capability import Feature
@@ -39,6 +40,7 @@ from ...query.operations import (
     SortKey,
     Upsert,
 )
+from ...query.replacing import RowRules
 from ..arguments import (
     SearchRequest,
     aggregation_of,
@@ -121,7 +123,20 @@ class AsyncStorageRepository(AsyncRepository[T]):
             (schema.by_name[name], value) for name, value in canonical.items() if name in schema.by_name
         )
         extras = {name: value for name, value in canonical.items() if name not in schema.by_name}
-        return self._decode(await self._engine.run(Patch(self._collection, key, known, extras, expected)))
+        patch = Patch(self._collection, key, known, extras, expected)
+        if self._codec.may_refuse:
+            await self._check_patched(patch)
+        return self._decode(await self._engine.run(patch))
+
+    async def _check_patched(self, patch: Patch) -> None:
+        """Let the class refuse what the patch would make of the entity as it is now; nothing is stored then."""
+        row = await self._engine.run(Fetch(self._collection, patch.id))
+        if row is not None:
+            self._codec.check_made(self._rules.patched(row, patch))
+
+    @cached_property
+    def _rules(self) -> RowRules:
+        return RowRules(self.collection_name, self._schema, json_documents=self._engine.driver.json_documents)
 
     def _expected_revision(self, changes: dict[str, Any]) -> int | None:
         revision = self._schema.revision

@@ -13,7 +13,7 @@ from ...core._async.engine import AsyncEngine, AsyncTransaction
 from ...core._async.layers import AsyncLayer
 from ...core.observing import Observer, Observers
 from ...core.options import Isolation, Progress
-from ...errors import ConfigurationError, StorageError
+from ...errors import ConfigurationError, InvalidQueryError, StorageError
 from ...model.markers import Index
 from ...model.schema import schema_of
 from ...model.stored import stored_schema
@@ -214,6 +214,8 @@ class AsyncStorage:
     ) -> R:
         """The result of the function, run in a transaction of its own, again in a fresh one after a passing failure.
 
+        Inside another transaction there can be no fresh one: it is run once, as a part of that, which can be run again.
+
         Args:
             function: may run several times; everything it does outside the storage happens each time.
             attempts: how often at most.
@@ -221,7 +223,8 @@ class AsyncStorage:
             isolation: as for ``transaction``.
         """
         observers = self._engine.observers
-        async for attempt in retrying(attempts, deadline):
+        nested = self._engine.transaction_now() is not None
+        async for attempt in retrying(attempts, deadline, again=not nested):
             if observers is not None and attempt.num > 1:
                 observers.retry(self.backend, attempt.num)
             with attempt:
@@ -241,6 +244,8 @@ class AsyncStorage:
             InvalidQueryError: it is no token of this backend.
             UnavailableError: the server cannot be asked now.
         """
+        if not isinstance(token, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidQueryError("a token is the text that a CommitUnknown gave", backend=self.backend)
         await self._engine.open()
         return await self._engine.driver.commit_outcome(token)
 

@@ -14,7 +14,7 @@ from ...core._sync.engine import Engine, Transaction
 from ...core._sync.layers import Layer
 from ...core.observing import Observer, Observers
 from ...core.options import Isolation, Progress
-from ...errors import ConfigurationError, StorageError
+from ...errors import ConfigurationError, InvalidQueryError, StorageError
 from ...model.markers import Index
 from ...model.schema import schema_of
 from ...model.stored import stored_schema
@@ -186,6 +186,8 @@ class Storage:
     ) -> R:
         """The result of the function, run in a transaction of its own, again in a fresh one after a passing failure.
 
+        Inside another transaction there can be no fresh one: it is run once, as a part of that, which can be run again.
+
         Args:
             function: may run several times; everything it does outside the storage happens each time.
             attempts: how often at most.
@@ -193,7 +195,8 @@ class Storage:
             isolation: as for ``transaction``.
         """
         observers = self._engine.observers
-        for attempt in retrying(attempts, deadline):
+        nested = self._engine.transaction_now() is not None
+        for attempt in retrying(attempts, deadline, again=not nested):
             if observers is not None and attempt.num > 1:
                 observers.retry(self.backend, attempt.num)
             with attempt:
@@ -213,6 +216,8 @@ class Storage:
             InvalidQueryError: it is no token of this backend.
             UnavailableError: the server cannot be asked now.
         """
+        if not isinstance(token, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidQueryError("a token is the text that a CommitUnknown gave", backend=self.backend)
         self._engine.open()
         return self._engine.driver.commit_outcome(token)
 

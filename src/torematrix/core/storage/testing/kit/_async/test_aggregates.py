@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import enum
 import itertools
 import math
 import statistics
@@ -15,7 +16,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torematrix.core.storage import Avg, Big, Count, F, Feature, Index, InvalidQueryError, Max, Min, Sum
+from torematrix.core.storage import (
+    Avg,
+    Big,
+    Count,
+    F,
+    Feature,
+    Index,
+    InvalidEntityError,
+    InvalidQueryError,
+    Max,
+    Min,
+    Sum,
+)
 
 from ....model.kinds import Kind, Scalar
 from ..._async.harness import AsyncKit
@@ -243,3 +256,47 @@ async def test_a_thousand_groups(kit: AsyncKit) -> None:
     await kit.store(repository, [Plain(number % 1_000) for number in range(3_000)])
     groups = await repository.aggregate(group_by="value", n=Count())
     assert groups == [{"value": number, "n": 3} for number in range(1_000)]
+
+
+class Before(enum.Enum):
+    """What there was to choose from."""
+
+    HERE = "here"
+    GONE = "gone"
+
+
+class After(enum.Enum):
+    """What is left of it."""
+
+    HERE = "here"
+
+
+@dataclass
+class Chosen:
+    """An entity of the class as it was."""
+
+    choice: Before = Before.HERE
+    id: str | None = None
+
+
+@dataclass
+class Choosing:
+    """An entity of the class as it is."""
+
+    choice: After = After.HERE
+    id: str | None = None
+
+
+async def test_values_that_do_not_fit_any_more(kit: AsyncKit) -> None:
+    """What is stored and no member of the Enum any more is refused as reads refuse it, without its value."""
+    written = await kit.repository(Chosen)
+    await written.create(Chosen(Before.GONE))
+    read = await kit.repository(Choosing, written.collection_name)
+    asked: list[dict[str, Any]] = [
+        {"found": Max("choice")},
+        {"group_by": "choice", "found": Count()},
+    ]
+    for question in asked:
+        with pytest.raises(InvalidEntityError, match="choice: what is stored does not fit") as caught:
+            await read.aggregate(**question)
+        assert "gone" not in str(caught.value)

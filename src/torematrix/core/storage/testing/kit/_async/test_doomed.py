@@ -167,3 +167,23 @@ async def test_the_isolation_is_one_there_is(kit: AsyncKit) -> None:
         with pytest.raises(InvalidQueryError):
             repository.transaction(isolation=isolation)
     assert await repository.count() == 1
+
+
+@needs(Feature.NESTED_TRANSACTIONS)
+async def test_a_storage_that_is_closed_inside_a_scope(kit: AsyncKit) -> None:
+    """Closing a storage rolls back what the caller has open there, and leaving that says so."""
+    for nested in (False, True):
+        storage = await kit.fresh()
+        plain = storage.repository(Plain, "closed_inside")
+        await plain.create(Plain(1))
+        with pytest.raises(TransactionError):
+            async with storage.transaction():
+                if nested:
+                    async with storage.transaction():
+                        await plain.create(Plain(2))
+                        await storage.close()
+                else:
+                    await plain.create(Plain(2))
+                    await storage.close()
+        with pytest.raises(StorageError):
+            await plain.count()

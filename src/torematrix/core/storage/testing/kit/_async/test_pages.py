@@ -337,3 +337,14 @@ async def test_what_is_no_page_is_refused(kit: AsyncKit) -> None:
     for pagination in wrong:
         with pytest.raises(InvalidQueryError):
             await repository.list(pagination=pagination)
+
+
+async def test_the_largest_limit(kit: AsyncKit) -> None:
+    """A page may be as large as every engine can be asked for; a larger one is refused when it is written."""
+    repository = await kit.repository(Plain)
+    await repository.create(Plain(1))
+    page = await repository.list(pagination=CursorPagination(limit=2**63 - 2))
+    assert len(page.items) == 1
+    for limit in (2**63 - 1, 2**63, 0):
+        with pytest.raises(InvalidQueryError, match="limit"):
+            CursorPagination(limit=limit)

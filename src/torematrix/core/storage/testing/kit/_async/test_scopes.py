@@ -249,6 +249,22 @@ async def test_a_swallowed_passing_failure_is_tried_again(kit: AsyncKit) -> None
     assert (found.balance, found.revision) == (5, 2)
 
 
+async def test_inside_a_transaction_nothing_is_tried_again(kit: AsyncKit) -> None:
+    """A part of a transaction is run once: what has failed in it would only fail again."""
+    repository = await kit.repository(Account)
+    await repository.create(Account(id="a"))
+    tries: list[int] = []
+
+    async def work() -> None:
+        tries.append(1)
+        await repository.patch("a", balance=5, revision=7)
+
+    with pytest.raises(ConflictError):
+        async with kit.storage.transaction():
+            await kit.storage.run_in_transaction(work)
+    assert tries == [1]
+
+
 async def test_lasting_failures_are_not_tried_again(kit: AsyncKit) -> None:
     """Any other failure comes through from the first attempt, and a passing one from the last."""
     repository = await kit.repository(Plain)
@@ -292,3 +308,11 @@ async def test_how_often_is_checked(kit: AsyncKit) -> None:
     for options in wrong:
         with pytest.raises(InvalidQueryError):
             await kit.storage.run_in_transaction(work, **options)
+
+
+async def test_what_is_no_token(kit: AsyncKit) -> None:
+    """The outcome of a commit is asked for by the text that a CommitUnknown gave, and by nothing else."""
+    nothing: Any = None
+    for token in ("", "x", "é:1", nothing, 5, b"x"):
+        with pytest.raises(InvalidQueryError):
+            await kit.storage.commit_outcome(token)

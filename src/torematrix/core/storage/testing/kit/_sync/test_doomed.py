@@ -166,3 +166,23 @@ def test_the_isolation_is_one_there_is(kit: Kit) -> None:
         with pytest.raises(InvalidQueryError):
             repository.transaction(isolation=isolation)
     assert repository.count() == 1
+
+
+@needs(Feature.NESTED_TRANSACTIONS)
+def test_a_storage_that_is_closed_inside_a_scope(kit: Kit) -> None:
+    """Closing a storage rolls back what the caller has open there, and leaving that says so."""
+    for nested in (False, True):
+        storage = kit.fresh()
+        plain = storage.repository(Plain, "closed_inside")
+        plain.create(Plain(1))
+        with pytest.raises(TransactionError):
+            with storage.transaction():
+                if nested:
+                    with storage.transaction():
+                        plain.create(Plain(2))
+                        storage.close()
+                else:
+                    plain.create(Plain(2))
+                    storage.close()
+        with pytest.raises(StorageError):
+            plain.count()

@@ -12,10 +12,11 @@ from typing import Any, ClassVar
 import pytest
 from hypothesis import given
 
-from torematrix.core.storage import QueryFilter
+from torematrix.core.storage import Feature, InvalidEntityError, NotFoundError, QueryFilter
 
 from ..._sync.harness import Kit
 from ...entities import SUBJECTS, entity_id_of
+from ...needs import needs
 from ...strategies import effort, entities
 from ..forms import FORMS
 
@@ -82,6 +83,73 @@ def test_a_models_validators_run(kit: Kit) -> None:
     found = repository.get(str(created.id))
     assert found is not None
     assert found.span == 4
+
+
+@dataclass
+class _Inner:
+    size: int = 0
+
+    def __post_init__(self) -> None:
+        if self.size < 0:
+            raise ArithmeticError
+
+
+@dataclass
+class _Careful:
+    low: int = 0
+    high: int = 0
+    inner: _Inner | None = None
+    tags: list[str] = field(default_factory=list)
+    id: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise ArithmeticError
+        self.tags.append("made")
+
+
+def test_what_its_class_refuses_is_not_stored(kit: Kit) -> None:
+    """What the constructor of a class refuses raises the error of the class, and nothing is stored by then."""
+    repository = kit.repository(_Careful)
+    stored = repository.create(_Careful(1, 2, _Inner(3), id="x"))
+    assert stored.tags == ["made", "made"]
+    new, bad, worse = _Careful(id="y"), _Careful(1, 2, id="x"), _Careful(inner=_Inner(), id="x")
+    new.low = bad.low = 5
+    assert worse.inner is not None
+    worse.inner.size = -1
+    refused: list[Callable[[], Any]] = [
+        lambda: repository.create(new),
+        lambda: repository.upsert(new),
+        lambda: repository.update(bad),
+        lambda: repository.update(worse),
+        lambda: repository.upsert(bad),
+        lambda: repository.patch("x", low=5),
+    ]
+    for write in refused:
+        # The latter says where a class inside stands.
+        with pytest.raises((ArithmeticError, InvalidEntityError)):
+            write()
+    assert repository.count() == 1
+    found = repository.get("x")
+    assert found == stored
+    assert repository.patch("x", low=5, high=6).low == 5
+    with pytest.raises(NotFoundError):
+        repository.patch("z", low=5)
+
+
+@needs(Feature.BULK_WRITES)
+def test_what_its_class_refuses_among_many(kit: Kit) -> None:
+    """A bulk write with an entity that its class refuses stores none of them."""
+    repository = kit.repository(_Careful)
+    repository.create(_Careful(id="a"))
+    bad = _Careful(id="b")
+    bad.low = 5
+    with pytest.raises(ArithmeticError):
+        repository.bulk_create([_Careful(id="c"), bad])
+    bad.id = "a"
+    with pytest.raises(ArithmeticError):
+        repository.bulk_update([bad])
+    assert [(entity.id, entity.low) for entity in repository.list()] == [("a", 0)]
 
 
 def test_attrs_classes(kit: Kit) -> None:

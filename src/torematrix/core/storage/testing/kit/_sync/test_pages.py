@@ -332,3 +332,14 @@ def test_what_is_no_page_is_refused(kit: Kit) -> None:
     for pagination in wrong:
         with pytest.raises(InvalidQueryError):
             repository.list(pagination=pagination)
+
+
+def test_the_largest_limit(kit: Kit) -> None:
+    """A page may be as large as every engine can be asked for; a larger one is refused when it is written."""
+    repository = kit.repository(Plain)
+    repository.create(Plain(1))
+    page = repository.list(pagination=CursorPagination(limit=2**63 - 2))
+    assert len(page.items) == 1
+    for limit in (2**63 - 1, 2**63, 0):
+        with pytest.raises(InvalidQueryError, match="limit"):
+            CursorPagination(limit=limit)

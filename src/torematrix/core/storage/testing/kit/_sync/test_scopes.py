@@ -204,6 +204,22 @@ def test_a_swallowed_passing_failure_is_tried_again(kit: Kit) -> None:
     assert (found.balance, found.revision) == (5, 2)
 
 
+def test_inside_a_transaction_nothing_is_tried_again(kit: Kit) -> None:
+    """A part of a transaction is run once: what has failed in it would only fail again."""
+    repository = kit.repository(Account)
+    repository.create(Account(id="a"))
+    tries: list[int] = []
+
+    def work() -> None:
+        tries.append(1)
+        repository.patch("a", balance=5, revision=7)
+
+    with pytest.raises(ConflictError):
+        with kit.storage.transaction():
+            kit.storage.run_in_transaction(work)
+    assert tries == [1]
+
+
 def test_lasting_failures_are_not_tried_again(kit: Kit) -> None:
     """Any other failure comes through from the first attempt, and a passing one from the last."""
     repository = kit.repository(Plain)
@@ -247,3 +263,11 @@ def test_how_often_is_checked(kit: Kit) -> None:
     for options in wrong:
         with pytest.raises(InvalidQueryError):
             kit.storage.run_in_transaction(work, **options)
+
+
+def test_what_is_no_token(kit: Kit) -> None:
+    """The outcome of a commit is asked for by the text that a CommitUnknown gave, and by nothing else."""
+    nothing: Any = None
+    for token in ("", "x", "é:1", nothing, 5, b"x"):
+        with pytest.raises(InvalidQueryError):
+            kit.storage.commit_outcome(token)
