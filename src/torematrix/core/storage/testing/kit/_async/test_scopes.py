@@ -312,7 +312,7 @@ async def test_how_often_is_checked(kit: AsyncKit) -> None:
 
 async def test_what_is_no_token(kit: AsyncKit) -> None:
     """The outcome of a commit is asked for by the text that a CommitUnknown gave, and by nothing else."""
-    nothing: Any = None
-    for token in ("", "x", "é:1", nothing, 5, b"x"):
+    wrong: list[Any] = ["", "x", "é:1", None, 5, b"x"]
+    for token in wrong:
         with pytest.raises(InvalidQueryError):
             await kit.storage.commit_outcome(token)
