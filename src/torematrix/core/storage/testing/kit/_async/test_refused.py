@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from torematrix.core.storage import Feature, Index, InvalidEntityError
+from torematrix.core.storage import Feature, Index, InvalidEntityError, InvalidQueryError
 
 from ..._async.harness import AsyncKit
 from ...entities import Colour, Level, Part, Sample
@@ -239,3 +239,11 @@ async def test_indexed_text_has_a_limit(kit: AsyncKit) -> None:
     with pytest.raises(InvalidEntityError):
         await documents.create({"a": {"b": "x" * 2_001}})
     assert await documents.count() == 0
+
+
+async def test_what_is_no_token(kit: AsyncKit) -> None:
+    """The outcome of a commit is asked for by the text that a CommitUnknown gave, and by nothing else."""
+    wrong: list[Any] = ["", "x", "é:1", None, 5, b"x"]
+    for token in wrong:
+        with pytest.raises(InvalidQueryError):
+            await kit.storage.commit_outcome(token)

@@ -308,11 +308,3 @@ async def test_how_often_is_checked(kit: AsyncKit) -> None:
     for options in wrong:
         with pytest.raises(InvalidQueryError):
             await kit.storage.run_in_transaction(work, **options)
-
-
-async def test_what_is_no_token(kit: AsyncKit) -> None:
-    """The outcome of a commit is asked for by the text that a CommitUnknown gave, and by nothing else."""
-    wrong: list[Any] = ["", "x", "é:1", None, 5, b"x"]
-    for token in wrong:
-        with pytest.raises(InvalidQueryError):
-            await kit.storage.commit_outcome(token)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from torematrix.core.storage import Feature, Index, InvalidEntityError
+from torematrix.core.storage import Feature, Index, InvalidEntityError, InvalidQueryError
 
 from ..._sync.harness import Kit
 from ...entities import Colour, Level, Part, Sample
@@ -240,3 +240,11 @@ def test_indexed_text_has_a_limit(kit: Kit) -> None:
     with pytest.raises(InvalidEntityError):
         documents.create({"a": {"b": "x" * 2_001}})
     assert documents.count() == 0
+
+
+def test_what_is_no_token(kit: Kit) -> None:
+    """The outcome of a commit is asked for by the text that a CommitUnknown gave, and by nothing else."""
+    wrong: list[Any] = ["", "x", "é:1", None, 5, b"x"]
+    for token in wrong:
+        with pytest.raises(InvalidQueryError):
+            kit.storage.commit_outcome(token)
