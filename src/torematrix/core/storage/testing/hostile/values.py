@@ -169,7 +169,7 @@ OBJECTS: Final[tuple[Any, ...]] = (
         _itself(),
         _deep(200),
     ),
-    *(object(), type, len, lambda: "x", ..., NotImplemented, iter(["a"]), range(3)),
+    *(object(), type, len, lambda: "x", ..., NotImplemented, range(3)),
     *({"a", "b"}, frozenset({1}), (1, "a")),
     *(b"' OR 1=1 --", bytearray(b"a"), memoryview(b"a"), b"\xff\xfe", UUID(int=0), dt.timedelta.max),
     *(
