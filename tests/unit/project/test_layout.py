@@ -39,9 +39,13 @@ def test_a_lock_holds_versions_and_hashes_and_nothing_else(lock: Path) -> None:
     assert "://" not in text
 
 
-def test_the_tests_lock_agrees_with_the_developers_lock() -> None:
-    dev, test = (set(_REQUIREMENT.findall(lock.read_text("utf-8"))) for lock in LOCKS)
-    assert test < dev
+def test_the_locks_agree_with_each_other() -> None:
+    """What tests and benchmarks use is what developers use; the benchmark's has the other libraries beside."""
+    pins = {lock.stem: set(_REQUIREMENT.findall(lock.read_text("utf-8"))) for lock in LOCKS}
+    assert pins["test"] < pins["dev"]
+    versions = {pin.partition("==")[0]: pin for pin in pins["dev"]}
+    assert all(versions.get(pin.partition("==")[0], pin) == pin for pin in pins["bench"])
+    assert len(pins["bench"] - pins["dev"]) > 5
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.relative_to(PACKAGE).as_posix())
