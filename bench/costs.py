@@ -13,7 +13,6 @@ import datetime as dt
 import json
 import os
 import random
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import engines
+from commands import add_engines, engines_of, new_folder
 from driver import PROJECT, Candidate
 from engines.base import FLOOR, OURS, Engine, Peer
 from machine import described, mount_of
@@ -248,14 +248,12 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--engine", choices=(*engines.NAMES, "all"), default="all")
+    add_engines(parser)
     parser.add_argument("--rounds", type=int, default=12, help="how often everything is measured (12)")
     parser.add_argument("--size", type=int, default=SIZE, help="entities in each collection (1,000)")
     parser.add_argument(
         "--folder", type=Path, default=PROJECT / "var/bench", help="on a disk, for the databases"
     )
-    for name in engines.NAMES[1:]:
-        parser.add_argument(f"--{name}-url", help="a server to use, rather than one started for the purpose")
     parser.add_argument("--json", type=Path, help="write every round's figures here")
     parser.add_argument("--page", action="store_true", help="write the section of docs/benchmarks.md")
     parser.add_argument(
@@ -279,14 +277,9 @@ def main() -> int:
     versions: list[str] = []
     failed = False
     began = time.monotonic()
-    for name in engines.NAMES if options.engine == "all" else (options.engine,):
-        folder = options.folder / name
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        try:
+    for name in engines_of(options):
+        with new_folder(options.folder / name) as folder:
             measured, problems, found = measure(engines.engine(name), options, folder, console)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
         for problem in problems:
             console.print(f"{name}: {problem}", style="red", markup=False)
         failed = failed or bool(problems)

@@ -12,7 +12,6 @@ import json
 import multiprocessing
 import os
 import random
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any, Final
 import durability
 import engines
 from check import differences
+from commands import add_engines, engines_of, new_folder
 from engines.base import FLOOR, OURS, Engine, Peer
 from machine import mount_of
 from operations import OPERATIONS, SIZE, Operation
@@ -173,7 +173,7 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--engine", choices=(*engines.NAMES, "all"), default="all")
+    add_engines(parser)
     parser.add_argument("--rounds", type=int, default=15, help="how often everything is measured (15)")
     parser.add_argument("--only", default="", help="operations, by name and separated by commas")
     parser.add_argument("--colour", choices=("sync", "async", "both"), default="both")
@@ -198,8 +198,6 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--folder", type=Path, default=PROJECT / "var/bench", help="on a disk, for the databases"
     )
-    for name in engines.NAMES[1:]:
-        parser.add_argument(f"--{name}-url", help="a server to use, rather than one started for the purpose")
     parser.add_argument("--json", type=Path, help="write every round's figures here")
     parser.add_argument("--page", action="store_true", help="write docs/benchmarks.md and its plots")
     parser.add_argument("--check", action="store_true", help="compare the answers, and measure nothing")
@@ -228,11 +226,6 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
     return options
 
 
-def engines_of(options: argparse.Namespace) -> tuple[str, ...]:
-    """The names of the engines that were asked for."""
-    return engines.NAMES if options.engine == "all" else (options.engine,)
-
-
 def main() -> int:
     options = options_of(sys.argv[1:])
     only = {name for name in options.only.split(",") if name}
@@ -247,14 +240,9 @@ def main() -> int:
         engine = engines.engine(name)
         for peer in left_out(engine, options):
             console.print(f"{name}: {peer.label} is not installed, and takes no part", style="yellow")
-        folder = options.folder / name
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
         began = time.monotonic()
-        try:
+        with new_folder(options.folder / name) as folder:
             measured, problems, versions = run(engine, options, folder, only, console)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
         for problem in problems:
             console.print(f"{name}: {problem}", style="red", markup=False)
         failed = failed or bool(problems)

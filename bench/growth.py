@@ -16,7 +16,6 @@ import argparse
 import json
 import os
 import random
-import shutil
 import statistics
 import sys
 import time
@@ -24,6 +23,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from commands import new_folder
 from engines import NAMES, engine
 from entities import STATUSES, Item, identity, items
 from machine import described
@@ -198,16 +198,17 @@ def grown(given: argparse.Namespace, folder: Path, console: Console) -> dict[str
     found: dict[str, Any] = {"engine": one.title, "sizes": {}}
     one.start(folder, given.url)
     try:
-        url, start = one.place("growth", "grown"), 0
+        url, start, step = one.place("growth", "grown"), 0, given.sizes[0] * 10
         with Progress(console=console, transient=True) as progress:
             bar = progress.add_task(one.title, total=given.sizes[-1])
             for size in given.sizes:
                 stored: dict[str, Any] = {"seconds": [], "peak_memory": 0}
-                for at in range(start, size, given.sizes[0] * 10):
-                    part = child(__file__, "--fill", url, str(at), str(min(size, at + given.sizes[0] * 10)))
+                for at in range(start, size, step):
+                    end = min(size, at + step)
+                    part = child(__file__, "--fill", url, str(at), str(end))
                     stored["seconds"] += part["seconds"]
                     stored["peak_memory"] = max(stored["peak_memory"], part["peak_memory"])
-                    progress.update(bar, completed=min(size, at + given.sizes[0] * 10))
+                    progress.update(bar, completed=end)
                 start = size
                 one.settle(url, many=True)
                 one.loaded(url)
@@ -247,16 +248,10 @@ def main() -> int:
     if given.sizes != sorted(set(given.sizes)) or any(size % BATCH for size in given.sizes):
         parser.error(f"sizes grow, each a multiple of {BATCH:,}")
     console = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 140)
-    folder = given.folder.resolve()
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    folder.chmod(0o755)
     load = os.getloadavg()[0]
-    try:
+    with new_folder(given.folder.resolve()) as folder:
         found = grown(given, folder, console)
         found["machine"] = list(described(folder, load))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     if given.json:
         given.json.write_text(json.dumps(found, indent=1))
     console.print(_table(found))

@@ -15,7 +15,6 @@ import argparse
 import gc
 import json
 import random
-import shutil
 import statistics
 import sys
 import threading
@@ -25,7 +24,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from engines import NAMES, engine
+from commands import add_engines, engines_of, new_folder
+from engines import engine
 from engines.base import OURS
 from operations import OPERATIONS, Operation
 from rich.console import Console
@@ -158,13 +158,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--engine", choices=(*NAMES, "all"), default="all")
+    add_engines(parser)
     parser.add_argument("--only", default="", help="operations, by name and separated by commas")
     parser.add_argument("--record", action="store_true", help="keep the figures, to be compared with")
     parser.add_argument("--file", type=Path, default=RECORD, help="where they are kept (bench/work.json)")
     parser.add_argument("--folder", type=Path, default=PROJECT / "var/work", help="for the databases")
-    for name in NAMES[1:]:
-        parser.add_argument(f"--{name}-url", help="a server to use, rather than one started for the purpose")
     given = parser.parse_args()
     console = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 120)
     python = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -178,15 +176,9 @@ def main() -> int:
         return 2
     only = {name for name in given.only.split(",") if name}
     now: Figures = {}
-    for name in NAMES if given.engine == "all" else (given.engine,):
-        folder = given.folder.resolve() / name
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        folder.chmod(0o755)
-        try:
+    for name in engines_of(given):
+        with new_folder(given.folder.resolve() / name) as folder:
             now |= figures_of(name, folder, getattr(given, f"{name}_url", None), only, console)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
     dearer = compared(recorded["figures"], now, console)
     if given.record:
         given.file.write_text(

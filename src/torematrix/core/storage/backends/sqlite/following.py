@@ -98,8 +98,8 @@ def _follow(connection: apsw.Connection, token: str, collections: Sequence[str])
 
 def _release(connection: apsw.Connection) -> None:
     for (trigger,) in connection.execute(
-        "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND substr(name, 1, length(?1)) = ?1 "
-        "OR type = 'trigger' AND substr(name, 1, length(?2)) = ?2",
+        "SELECT name FROM sqlite_schema WHERE type = 'trigger' "
+        "AND (substr(name, 1, length(?1)) = ?1 OR substr(name, 1, length(?2)) = ?2)",
         (f"{_REFUSE}_", f"{_NOTE}_"),
     ).fetchall():
         connection.execute(f"DROP TRIGGER {quote_name(str(trigger))}")

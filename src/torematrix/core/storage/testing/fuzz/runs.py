@@ -217,9 +217,8 @@ def _work(channel: Connection, engines: Sequence[Engine], plant: str | None) -> 
                 found = chunks.run(first, CHUNK, tell)
                 channel.send(("done", first, dict(comparison.counts), found))
         except (EOFError, BrokenPipeError):
-            os._exit(
-                1
-            )  # who started it was killed, and the servers with it: nobody answers what would be closed
+            # Who started it was killed, and the servers with it: nobody answers what would be closed.
+            os._exit(1)
         except Exception:  # noqa: BLE001 - told to who started the process
             channel.send(("failed", traceback.format_exc()))
 
