@@ -33,6 +33,7 @@ __all__ = [
     "forget",
     "held",
     "index_existing",
+    "last_migration_of",
     "migration_mark",
     "migration_of",
     "prepare",
@@ -133,9 +134,16 @@ def migration_mark(collection: str) -> str:
     return f"migrating:{collection}"
 
 
+async def last_migration_of(server: AsyncServer, collection: str) -> dict[str, Any] | None:
+    """How far a collection has come on its way from one schema to another, the end of that included."""
+    mark = migration_mark(collection)
+    found: dict[str, Any] | None = (await held(server, [mark])).get(mark)
+    return found
+
+
 async def migration_of(server: AsyncServer, collection: str) -> dict[str, Any] | None:
     """How far a collection is on its way from one schema to another, by somebody at work or interrupted."""
-    found = (await held(server, [migration_mark(collection)])).get(migration_mark(collection))
+    found = await last_migration_of(server, collection)
     return None if found is None or found["phase"] == DONE else found
 
 

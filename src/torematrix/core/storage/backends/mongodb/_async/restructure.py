@@ -34,8 +34,8 @@ from .ensure import (
     DONE,
     NOTHING,
     admit,
-    held,
     index_existing,
+    last_migration_of,
     migration_mark,
     put,
     put_schema,
@@ -62,7 +62,7 @@ async def restructure(
     """
     conversion = Conversion(asked, json_documents=False)
     work = _Work(server, asked, conversion, pause)
-    state = await _state(server, asked.collection)
+    state = await last_migration_of(server, asked.collection)
     phase = state["phase"] if state is not None and state["token"] == asked.token else ""
     if phase == DONE:
         return
@@ -87,11 +87,6 @@ async def restructure(
     if phase in ("", _STAGED, _MERGED):
         await work.merge()
     await work.finish()
-
-
-async def _state(server: AsyncServer, collection: str) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = (await held(server, [mark := migration_mark(collection)])).get(mark)
-    return found
 
 
 class _Work:

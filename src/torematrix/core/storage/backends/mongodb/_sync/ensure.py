@@ -34,6 +34,7 @@ __all__ = [
     "forget",
     "held",
     "index_existing",
+    "last_migration_of",
     "migration_mark",
     "migration_of",
     "prepare",
@@ -134,9 +135,16 @@ def migration_mark(collection: str) -> str:
     return f"migrating:{collection}"
 
 
+def last_migration_of(server: Server, collection: str) -> dict[str, Any] | None:
+    """How far a collection has come on its way from one schema to another, the end of that included."""
+    mark = migration_mark(collection)
+    found: dict[str, Any] | None = held(server, [mark]).get(mark)
+    return found
+
+
 def migration_of(server: Server, collection: str) -> dict[str, Any] | None:
     """How far a collection is on its way from one schema to another, by somebody at work or interrupted."""
-    found = held(server, [migration_mark(collection)]).get(migration_mark(collection))
+    found = last_migration_of(server, collection)
     return None if found is None or found["phase"] == DONE else found
 
 

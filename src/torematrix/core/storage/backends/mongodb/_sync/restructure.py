@@ -35,8 +35,8 @@ from .ensure import (
     DONE,
     NOTHING,
     admit,
-    held,
     index_existing,
+    last_migration_of,
     migration_mark,
     put,
     put_schema,
@@ -61,7 +61,7 @@ def restructure(server: Server, asked: Restructuring, pause: Callable[[float], o
     """
     conversion = Conversion(asked, json_documents=False)
     work = _Work(server, asked, conversion, pause)
-    state = _state(server, asked.collection)
+    state = last_migration_of(server, asked.collection)
     phase = state["phase"] if state is not None and state["token"] == asked.token else ""
     if phase == DONE:
         return
@@ -86,11 +86,6 @@ def restructure(server: Server, asked: Restructuring, pause: Callable[[float], o
     if phase in ("", _STAGED, _MERGED):
         work.merge()
     work.finish()
-
-
-def _state(server: Server, collection: str) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = held(server, [mark := migration_mark(collection)]).get(mark)
-    return found
 
 
 class _Work:
