@@ -10,7 +10,8 @@ bounded memory, and writes by the raw bulk path into the same table with the sam
 verifies nothing. The library moves by its command, with a checkpoint in each batch; its verification is a figure of its
 own. Each runs in a process of its own, in turns.
 
-With --resume FILE the results are kept there, and directions that are in it are not measured again.
+With --resume FILE the results are kept there, and directions that are in it are not measured again. --page writes the
+table in docs/guides/moving.md.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -33,6 +34,7 @@ from engines import NAMES, engine
 from entities import Item, items
 from machine import described
 from processes import child
+from report import replace_section
 from rich.console import Console
 from rich.table import Table
 
@@ -43,6 +45,17 @@ DIRECTIONS: Final = tuple(f"{source}-{target}" for source, target in itertools.p
 COLUMNS: Final = ("id", "title", "status", "owner", "size", "score", "active", "created_at", "updated_at")
 BATCH: Final = 1_000
 TARGET: Final = 1.5
+PAGE: Final = Path(__file__).resolve().parent.parent / "docs/guides/moving.md"
+HEADINGS: Final = (
+    "direction",
+    "entities",
+    "by hand",
+    "library",
+    "ratio",
+    "rate",
+    "verified in",
+    "memory (by hand)",
+)
 Row = tuple[Any, ...]
 _decode = msgspec.json.decode
 _encode = msgspec.json.encode
@@ -213,23 +226,31 @@ def measure(
     }
 
 
-def show(results: dict[str, Any], console: Console) -> bool:
-    table = Table(*("direction", "entities", "by hand", "library", "ratio", "rate", "verified in", "memory"))
-    met = True
+def figures(results: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    """The lines of the table, below its headings."""
     for direction, one in results.items():
-        met = met and one["ratio"] <= TARGET and one["verified"]
-        table.add_row(
-            direction,
+        yield (
+            direction.replace("-", " to "),
             f"{one['count']:,}",
-            f"{one['floor_seconds']:.2f} s",
-            f"{one['seconds']:.2f} s",
+            f"{one['floor_seconds']:.1f} s",
+            f"{one['seconds']:.1f} s",
             f"{one['ratio']:.2f}",
             f"{one['count'] / one['seconds']:,.0f}/s",
-            f"{one['verify_seconds']:.2f} s" if one["verified"] else "DIFFERS",
+            f"{one['verify_seconds']:.1f} s" if one["verified"] else "DIFFERS",
             f"{one['memory'] / 2**20:,.0f} MiB ({one['floor_memory'] / 2**20:,.0f})",
         )
-    console.print(table)
-    return met
+
+
+def page(results: dict[str, Any], facts: Iterable[str]) -> str:
+    """The same for the documentation, with what is worth knowing of the machine."""
+    lines = [f"| {' | '.join(HEADINGS)} |", f"|---|{'---:|' * (len(HEADINGS) - 1)}"]
+    lines += [f"| {' | '.join(line)} |" for line in figures(results)]
+    return "\n".join([*lines, "", f"- {time.strftime('%d %B %Y')}", *(f"- {fact}" for fact in facts)])
+
+
+def within_target(results: dict[str, Any]) -> bool:
+    """Whether every direction was verified, and took no longer than is promised."""
+    return all(one["ratio"] <= TARGET and one["verified"] for one in results.values())
 
 
 def main() -> int:
@@ -245,6 +266,7 @@ def main() -> int:
     parser.add_argument("--mongodb-url", help="likewise")
     parser.add_argument("--resume", type=Path, metavar="FILE", help="keep results there, and go on with them")
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")
+    parser.add_argument("--page", action="store_true", help="write the table in docs/guides/moving.md")
     parser.add_argument("--floor", nargs=3, metavar=("DIRECTION", "SOURCE", "TARGET"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.floor:
@@ -290,9 +312,16 @@ def main() -> int:
         results = {name: done[name] for name in wanted}
         if given.json:
             print(json.dumps(results))
-        for line in described(folder, load):
-            console.print(line)
-    return 0 if show(results, console) else 1
+        facts = list(described(folder, load))
+    table = Table(*HEADINGS)
+    for line in figures(results):
+        table.add_row(*line)
+    console.print(table)
+    for fact in facts:
+        console.print(fact)
+    if given.page:
+        replace_section(PAGE, "figures of moves", page(results, facts), "python bench/moves.py --page")
+    return 0 if within_target(results) else 1
 
 
 if __name__ == "__main__":

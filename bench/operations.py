@@ -173,18 +173,18 @@ def _edited_articles(stage: Stage, chance: random.Random, calls: int) -> list[An
 
 OPERATIONS: Final = (
     Operation("get", "get by id", "get", 1000, 5, _ids, "single"),
-    Operation("get-8", "get by id, 8 tasks at once", "get", 1000, 5, _ids, "", tasks=8),
-    Operation("get-50", "get by id, 50 tasks at once", "get", 1000, 5, _ids, "concurrent", tasks=50),
+    Operation("get-8", "get by id, 8 tasks at once", "get", 1000, 5, _ids, "single", tasks=8),
+    Operation("get-50", "get by id, 50 tasks at once", "get", 1000, 5, _ids, "single", tasks=50),
     Operation("create", "create", "create", 8, 6, _new, "single", writes=True, created="one"),
     Operation("update", "update", "update", 8, 6, _edited, "single", writes=True),
     Operation("delete", "delete", "delete", 8, 6, _created, "single", writes=True),
     Operation("three", "three writes in a transaction", "three", 8, 4, _new_and_edited, "", writes=True),
     Operation("list", "list 1,000 of 10,000, filtered and sorted", "list", 4, 4, _statuses, "many"),
     Operation("page", "page of 50, with the total of 1,000", "page", 20, 4, _pages, "many"),
-    Operation("cursor", "page of 50 by cursor, deep in 10,000", "cursor_page", 40, 4, _deep, ""),
+    Operation("cursor", "page of 50 by cursor, deep in 10,000", "cursor_page", 40, 4, _deep, "many"),
     Operation("count", "count, indexed", "count_indexed", 300, 4, _statuses, "many"),
     Operation("scan", "count, with an unindexed condition", "count_scanned", 20, 4, _sizes, "many"),
-    Operation("stream", "stream 10,000", "drain", 1, 2, _nothing, ""),
+    Operation("stream", "stream 10,000", "drain", 1, 2, _nothing, "many"),
     Operation(
         *("bulk-create", "bulk create 10,000", "bulk_create", 1, 1, _new_together, "many"),
         writes=True,

@@ -30,7 +30,7 @@ class Measured:
     @property
     def target(self) -> float | None:
         """The ratio that the library promises to stay below; None where it promises none."""
-        return self.engine.targets.get(self.operation.kind)
+        return self.engine.targets[self.colour].get(self.operation.kind)
 
     def has(self, name: str) -> bool:
         """Whether the candidate took part."""

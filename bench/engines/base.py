@@ -56,6 +56,11 @@ def _versions(names: tuple[str, ...]) -> Iterator[str]:
             continue
 
 
+def promised(*, single: float) -> dict[str, dict[str, float]]:
+    """What an engine promises, where a synchronous operation on one entity may take so many times the floor's time."""
+    return {"sync": {"single": single, "many": 1.10}, "async": {"single": 1.20, "many": 1.15}}
+
+
 class Engine(Protocol):
     """One engine.
 
@@ -64,7 +69,7 @@ class Engine(Protocol):
         title: what the page says.
         floors: what the floor is called, by colour.
         peers: who takes part, the floor first and the library second.
-        targets: the promised ratio by the kind of operation (see ``operations``).
+        targets: the promised ratio by colour and kind of operation (see ``operations``).
         pace: how many of an operation's calls make a turn here, as a part of those that SQLite gets.
         durability: what an acknowledged write has survived, in words, by what ``--durability`` takes.
     """
@@ -73,7 +78,7 @@ class Engine(Protocol):
     title: str
     floors: Mapping[str, str]
     peers: Sequence[Peer]
-    targets: Mapping[str, float]
+    targets: Mapping[str, Mapping[str, float]]
     pace: float
     durability: Mapping[str, str]
 

@@ -13,7 +13,7 @@ from durability import FULL, RELAXED
 from torematrix.core.storage.testing.servers.home import Home
 from torematrix.core.storage.testing.servers.mongodb import MongoDBServer
 
-from .base import FLOOR, OURS, Peer, versions
+from .base import FLOOR, OURS, Peer, promised, versions
 
 Document = dict[str, Any]
 
@@ -35,7 +35,7 @@ class Engine:
         Peer("beanie", "Beanie", asynchronous="mongodb.beanie_odm", package="beanie"),
         Peer("mongoengine", "MongoEngine", "mongodb.mongoengine_odm", package="mongoengine"),
     )
-    targets: Final = {"single": 1.2, "concurrent": 1.2, "many": 1.15}
+    targets: Final = promised(single=1.10)
     pace = 0.2
     durability: Final = {
         FULL: "write concern majority with its journal, where every write waits for the disk",

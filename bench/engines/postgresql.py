@@ -17,7 +17,7 @@ from torematrix.core.storage.testing.servers.home import Home
 from torematrix.core.storage.testing.servers.postgresql import PostgreSQLServer
 
 from ._sql import PEERS, versions_of_peers
-from .base import FLOOR, OURS, Peer
+from .base import FLOOR, OURS, Peer, promised
 
 _SETTINGS: Final = {
     "fsync": "on",
@@ -62,7 +62,7 @@ class Engine:
         Peer("asyncpg", "asyncpg by hand", asynchronous="postgresql.asyncpg_floor"),
         *PEERS,
     )
-    targets: Final = {"single": 1.2, "concurrent": 1.2, "many": 1.15}
+    targets: Final = promised(single=1.10)
     pace = 0.3
     durability: Final = {
         FULL: "fsync=on and synchronous_commit=on, where every commit waits for the disk",

@@ -13,7 +13,7 @@ from candidates.sqlite import path_of
 from durability import FULL, RELAXED
 
 from ._sql import PEERS, versions_of_peers
-from .base import FLOOR, OURS, Peer
+from .base import FLOOR, OURS, Peer, promised
 
 _TABLES: Final = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name <> 'torematrix_meta'"
 
@@ -29,7 +29,7 @@ class Engine:
         Peer(OURS, "torematrix-storage", "ours", "ours_async"),
         *PEERS,
     )
-    targets: Final = {"single": 1.25, "concurrent": 1.0, "many": 1.15}
+    targets: Final = promised(single=1.20)
     pace = 1.0
     durability: Final = {
         FULL: "WAL mode with synchronous=FULL, where every commit waits for the disk",

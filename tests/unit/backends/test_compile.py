@@ -41,6 +41,7 @@ from torematrix.core.storage.query.conditions import (
     TextTest,
     TextTests,
 )
+from torematrix.core.storage.query.cursors import segments_after
 from torematrix.core.storage.query.normalise import condition_of, sort_of
 from torematrix.core.storage.query.patterns import parse_like
 from torematrix.core.storage.query.resolve import resolve
@@ -495,21 +496,47 @@ def test_parameters_are_not_shared():
 )
 def test_an_index_serves_the_filter(filters, served):
     """SQLite looks rows up by the index, instead of reading them all."""
-    paths = ["number", "text", "amount", "part.size", "part.name"]
-    schema = schema_of(Typed, indexes=[Index(path) for path in paths])
+    plan = planned(condition_of(INDEXED, filters))
+    assert plan.startswith("SEARCH") is served, plan
+
+
+@pytest.mark.parametrize(
+    ("sort_by", "values", "plan"),
+    [
+        ("number", (7, "x"), "(number,id)>(?,?)"),
+        ([("number", "desc")], (7, "x"), "(number,id)<(?,?)"),
+        ("id", ("x",), "id>?"),
+        ("amount", ("a", "x"), "<expr>>?"),
+        ("part.size", (7, "x"), "<expr>>?"),
+        ([("number", "asc"), ("id", "desc")], (7, "x"), "number>?"),
+    ],
+    ids=str,
+)
+def test_a_page_begins_at_its_edge(sort_by, values, plan):
+    """However many entities share the first key, the scan begins at the edge; elsewhere where that key begins."""
+    segment = segments_after(sort_of(INDEXED, sort_by, "asc"), values)[0]
+    assert plan in planned(segment)
+
+
+INDEXED = schema_of(
+    Typed, indexes=[Index(path) for path in ("number", "text", "amount", "part.size", "part.name")]
+)
+
+
+def planned(condition):
+    """How SQLite goes about finding the rows, in its own words."""
     connection = apsw.Connection(":memory:")
     register(connection)
-    columns = ", ".join(f'"{item.column}"' for item in schema.columns)
-    connection.execute(f'CREATE TABLE "t" (seq INTEGER PRIMARY KEY, {columns}, data TEXT)')
-    for spec in schema.indexes:
-        connection.execute(index_statement("t", schema, spec))
-    sql = Sql()
-    text = compile_condition(condition_of(schema, filters), sql)
-    plan = "; ".join(
-        row[3]
-        for row in connection.execute(f'EXPLAIN QUERY PLAN SELECT 1 FROM "t" WHERE {text}', sql.parameters)
+    columns = ", ".join(
+        f'"{item.column}"{" UNIQUE NOT NULL" * (item.column == "id")}' for item in INDEXED.columns
     )
-    assert plan.startswith("SEARCH") is served, plan
+    connection.execute(f'CREATE TABLE "t" (seq INTEGER PRIMARY KEY, {columns}, data TEXT)')
+    for spec in INDEXED.indexes:
+        connection.execute(index_statement("t", INDEXED, spec))
+    sql = Sql()
+    text = compile_condition(condition, sql)
+    steps = connection.execute(f'EXPLAIN QUERY PLAN SELECT 1 FROM "t" WHERE {text}', sql.parameters)
+    return "; ".join(step[3] for step in steps)
 
 
 def test_every_example_compiles_to_as_many_placeholders_as_parameters():

@@ -8,12 +8,11 @@ import pytest
 from torematrix.core.storage import F, InvalidQueryError, SortOrder
 from torematrix.core.storage.model.kinds import Kind, Scalar
 from torematrix.core.storage.model.schema import schema_of
-from torematrix.core.storage.query.conditions import Compare, Comparison, IsNull, Not, Target
+from torematrix.core.storage.query.conditions import Behind, Compare, Comparison, IsNull, Not, Target
 from torematrix.core.storage.query.cursors import (
     SearchEdge,
     SortEdge,
     fingerprint,
-    flipped,
     open_cursor,
     seal_cursor,
     segments_after,
@@ -21,6 +20,7 @@ from torematrix.core.storage.query.cursors import (
 from torematrix.core.storage.query.evaluate import order, predicate, sort_place
 from torematrix.core.storage.query.normalise import condition_of, sort_of
 from torematrix.core.storage.query.operations import SearchStatistics, SortKey
+from torematrix.core.storage.query.orders import Order
 from torematrix.core.storage.testing.examples import Typed
 
 KEY, QUERY = b"k" * 32, b"12345678"
@@ -56,8 +56,8 @@ def test_cursors_of_every_length():
 def test_the_form_of_a_cursor():
     """Sixteen bytes of signature, then the edge and nothing more: cursors stay valid from one version to the next."""
     text = seal_cursor(SortEdge(QUERY, ("a", None)), KEY)
-    assert text == "naPwh-BH0aVNTnMpkc15R5Oha8QIMTIzNDU2NziSoWHA"
-    assert seal_cursor(SEARCH_EDGE, KEY) == "I5A_9fPqqM-Ah5y1TTKJtZehc8QIMTIzNDU2NzgMoXhkzQfQkgEC"
+    assert text == "RckfehMrK-O6_wFmVWPvypOha8QIMTIzNDU2NziSoWHA"
+    assert seal_cursor(SEARCH_EDGE, KEY) == "-ImcUQSDMQblGo9-DW9WJZehc8QIMTIzNDU2NzgMoXhkzQfQkgEC"
 
 
 def test_edges_do_not_change():
@@ -217,7 +217,7 @@ ROWS = [
 )
 def test_the_rows_behind_any_row(targets, directions):
     """The segments, one after the other, give exactly the rest of the sorted list, in its order."""
-    sort = [SortKey(target, direction) for target, direction in zip(targets, directions, strict=False)]
+    sort = Order(map(SortKey, targets, directions), schema_of(Typed))
     whole = order(ROWS, sort)
     for at, row in enumerate(whole):
         values = [sort_place(row, key.target)[1] for key in sort]
@@ -226,7 +226,7 @@ def test_the_rows_behind_any_row(targets, directions):
             holds = predicate(segment)
             found += order([item for item in ROWS if holds(item)], sort)
         assert found == whole[at + 1 :]
-        backwards = flipped(sort)
+        backwards = sort.backwards
         before = []
         for segment in segments_after(backwards, values):
             holds = predicate(segment)
@@ -236,26 +236,33 @@ def test_the_rows_behind_any_row(targets, directions):
 
 def test_the_same_order_backwards():
     """Every key keeps its place and turns round."""
-    assert flipped([SortKey(A, False), SortKey(ID, True)]) == (SortKey(A, True), SortKey(ID, False))
+    order = Order([SortKey(A, False), SortKey(ID, True)], schema_of(Typed))
+    assert order.backwards == (SortKey(A, True), SortKey(ID, False))
+    assert order.backwards.backwards == order
+    assert order.plain == [("a", False), ("id", True)]
 
 
 def test_segments_are_ranges_that_an_index_serves():
-    """Null and not null are apart; the first key is bounded at the top of each segment; none is asked for in vain."""
+    """Null and not null are apart; what all keys have in one direction is one comparison; none is asked for in vain."""
     up, down = (
         segments_after([SortKey(A, False), SortKey(ID, False)], (1, 5)),
         segments_after([SortKey(A, True), SortKey(ID, True)], (1, 5)),
     )
     assert len(up) == 1
-    assert up[0].items[0] == Compare(A, Comparison.GE, 1)
+    assert up[0] == Behind((A, ID), (1, 5), descending=False)
+    assert up[0].spelled_out().items[0] == Compare(A, Comparison.GE, 1)
     assert len(down) == 2
-    assert down[0].items[0] == Compare(A, Comparison.LE, 1)
+    assert down[0] == Behind((A, ID), (1, 5), descending=True)
+    assert down[0].spelled_out().items[0] == Compare(A, Comparison.LE, 1)
     assert down[1] == IsNull(A)
     nulls = segments_after([SortKey(A, False), SortKey(ID, False)], (None, 5))
     assert nulls[0].items[0] == IsNull(A)
     assert nulls[1] == Not(IsNull(A))
     assert len(segments_after([SortKey(A, True), SortKey(ID, True)], (None, 5))) == 1
     # What cannot be null has no segment of nulls, and needs no test for them further down.
-    assert len(segments_after([SortKey(ID, True)], (5,))) == 1
+    assert segments_after([SortKey(ID, True)], (5,)) == [Compare(ID, Comparison.LT, 5)]
+    (mixed,) = segments_after([SortKey(A, False), SortKey(ID, True)], (1, 5))
+    assert mixed.items[0] == Compare(A, Comparison.GE, 1)
     (segment,) = segments_after([SortKey(place("c", nullable=False), True), SortKey(ID, True)], (1, 5))
     assert "IsNull" not in repr(segment)
     assert segments_after([SortKey(A, True)], (None,)) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ..errors import InvalidQueryError
 from ..model.codec import Row
@@ -12,14 +12,13 @@ from ..query.cursors import (
     SearchEdge,
     SortEdge,
     fingerprint,
-    flipped,
     open_cursor,
     seal_cursor,
     segments_after,
 )
 from ..query.filters import CursorPage, CursorPagination
-from ..query.operations import Collection, Find, Found, Ranked, Search, SortKey
-from ..query.rows import place_reader
+from ..query.operations import Collection, Find, Found, Ranked, Search
+from ..query.orders import Order
 from .arguments import SearchRequest
 
 __all__ = ["SearchPager", "SortPager"]
@@ -37,17 +36,17 @@ class SortPager:
         self,
         collection: Collection,
         condition: Condition,
-        sort: tuple[SortKey, ...],
+        order: Order,
         page: CursorPagination,
         key: bytes,
     ) -> None:
         self._collection = collection
-        self._sort = sort
+        self._place = order.place
         self._limit = page.limit
         self._key = key
-        self._query = fingerprint(collection.name, condition, sort)
+        self._query = fingerprint(collection.name, condition, order)
         self._backwards = page.before is not None
-        self._walk = flipped(sort) if self._backwards else sort
+        self._walk = order.backwards if self._backwards else order
         self._started = page.after is not None or self._backwards
         self._rows: list[Row] = []
         cursor = page.before if self._backwards else page.after
@@ -85,9 +84,7 @@ class SortPager:
         )
 
     def _cursor(self, row: Row) -> str:
-        schema = self._collection.schema
-        values: tuple[Any, ...] = tuple(place_reader(schema, key.target)(row) for key in self._sort)
-        return seal_cursor(SortEdge(self._query, values), self._key)
+        return seal_cursor(SortEdge(self._query, self._place(row)), self._key)
 
 
 class SearchPager:

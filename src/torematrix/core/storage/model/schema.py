@@ -95,6 +95,7 @@ class Schema:
         "has_document",
         "id",
         "indexes",
+        "orders",
         "record",
         "replacing",
         "resolved",
@@ -135,6 +136,7 @@ class Schema:
         self.upgrade = upgrade
         self.replacing: frozenset[str] = frozenset(upgrade.fields if upgrade is not None else ())
         self.resolved: dict[str, Any] = {}  # paths already followed, kept by the query floor
+        self.orders: dict[Any, Any] = {}  # orders already asked for, likewise
 
     def __repr__(self) -> str:
         return f"<Schema of {self.entity_class.__name__}: {', '.join(self.by_name)}>"

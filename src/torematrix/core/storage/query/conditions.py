@@ -24,6 +24,7 @@ __all__ = [
     "FALSE",
     "TRUE",
     "All",
+    "Behind",
     "Compare",
     "Comparison",
     "Condition",
@@ -142,6 +143,32 @@ class In(msgspec.Struct, frozen=True):
     values: tuple[ScalarValue, ...]
 
 
+class Behind(msgspec.Struct, frozen=True):
+    """Behind an edge in an order whose keys all run one way: the first key that differs from its value decides.
+
+    Where that key is null it does not hold. ``spelled_out`` is the same in other conditions; an engine that compares
+    rows begins its scan of an index at the edge, however many entities share the first key.
+    """
+
+    targets: tuple[Target, ...]
+    values: tuple[ScalarValue, ...]
+    descending: bool
+
+    @property
+    def comparison(self) -> Comparison:
+        """How the keys compare to their values, as rows."""
+        return Comparison.LT if self.descending else Comparison.GT
+
+    def spelled_out(self) -> Condition:
+        """The same, key by key; its first bound says nothing new, and is what an index serves."""
+        beyond: Condition = FALSE
+        for target, value in zip(reversed(self.targets), reversed(self.values), strict=True):
+            tied = all_of([Compare(target, Comparison.EQ, value), beyond])
+            beyond = any_of([Compare(target, self.comparison, value), tied])
+        inclusive = Comparison.LE if self.descending else Comparison.GE
+        return all_of([Compare(self.targets[0], inclusive, self.values[0]), beyond])
+
+
 class Same(msgspec.Struct, frozen=True):
     """Deeply equal to this list or dict."""
 
@@ -203,6 +230,7 @@ Condition = (
     | IsNull
     | Exists
     | Compare
+    | Behind
     | In
     | Same
     | HasElement

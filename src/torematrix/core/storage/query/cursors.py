@@ -1,7 +1,7 @@
 """Cursors: where a page ended, as text that a client can hold and cannot forge.
 
 A cursor holds the values of the sort keys at an edge of a page, and a fingerprint of the query it belongs to. It is
-signed (HMAC-SHA256, truncated to 128 bits), not encrypted: whoever may read the page may read its edge.
+signed (keyed BLAKE2b, of 128 bits), not encrypted: whoever may read the page may read its edge.
 
 The rows behind a cursor are found by conditions on the sort keys, so that an index serves them and the cost of a page
 does not depend on how far down it is.
@@ -20,6 +20,7 @@ import msgspec
 from ..errors import InvalidQueryError
 from .conditions import (
     FALSE,
+    Behind,
     Compare,
     Comparison,
     Condition,
@@ -31,8 +32,9 @@ from .conditions import (
     negated,
 )
 from .operations import SearchStatistics, SortKey
+from .orders import Order
 
-__all__ = ["SearchEdge", "SortEdge", "fingerprint", "flipped", "open_cursor", "seal_cursor", "segments_after"]
+__all__ = ["SearchEdge", "SortEdge", "fingerprint", "open_cursor", "seal_cursor", "segments_after"]
 
 _SIGNATURE_BYTES = 16
 _LONGEST = 200_000
@@ -70,6 +72,8 @@ def fingerprint(*parts: object) -> bytes:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, Order):
+        return value.plain
     if isinstance(value, Target):
         return value.text
     if isinstance(value, msgspec.Struct):
@@ -122,16 +126,13 @@ def open_cursor(text: str, key: bytes, query: bytes) -> SortEdge | SearchEdge:
 
 
 def _sign(body: bytes, key: bytes) -> bytes:
-    return hmac.digest(key, body, "sha256")[:_SIGNATURE_BYTES]
+    if len(key) > hashlib.blake2b.MAX_KEY_SIZE:
+        key = hashlib.blake2b(key).digest()
+    return hashlib.blake2b(body, digest_size=_SIGNATURE_BYTES, key=key).digest()
 
 
 def _refuse(reason: str) -> NoReturn:
     raise InvalidQueryError(f"the cursor cannot be used: {reason}; start again from the first page")
-
-
-def flipped(sort: Sequence[SortKey]) -> tuple[SortKey, ...]:
-    """The same order, backwards."""
-    return tuple(SortKey(key.target, not key.descending) for key in sort)
 
 
 def segments_after(sort: Sequence[SortKey], values: Sequence[ScalarValue | None]) -> list[Condition]:
@@ -143,19 +144,41 @@ def segments_after(sort: Sequence[SortKey], values: Sequence[ScalarValue | None]
         _refuse("it belongs to another sort")
     head, value = sort[0], values[0]
     target = head.target
-    rest = _after(sort[1:], values[1:])
     if value is None:
-        same = all_of([IsNull(target), rest])
+        same = all_of([IsNull(target), _after(sort[1:], values[1:])])
         segments = [same] if head.descending else [same, negated(IsNull(target))]
     else:
-        inclusive = Comparison.LE if head.descending else Comparison.GE
-        behind = any_of(
-            [_beyond(target, value, head.descending), all_of([Compare(target, Comparison.EQ, value), rest])]
-        )
-        segments = [all_of([Compare(target, inclusive, value), behind])]
-        if head.descending and target.nullable:
+        behind = _one_way(sort, values)
+        if behind is None:
+            tied = all_of([Compare(target, Comparison.EQ, value), _after(sort[1:], values[1:])])
+            inclusive = Comparison.LE if head.descending else Comparison.GE
+            behind = all_of(
+                [
+                    Compare(target, inclusive, value),
+                    any_of([_beyond(target, value, head.descending), tied]),
+                ]
+            )
+        segments = [behind]
+        if head.descending and _may_be_null(sort, 0):
             segments.append(IsNull(target))
     return [segment for segment in segments if segment is not FALSE]
+
+
+def _may_be_null(sort: Sequence[SortKey], at: int) -> bool:
+    return sort[at].target.nullable and at < len(sort) - 1  # the last key is the id
+
+
+def _one_way(sort: Sequence[SortKey], values: Sequence[ScalarValue | None]) -> Condition | None:
+    """The rows behind these values that are not null in the first key, where all keys run one way; else None."""
+    descending = sort[0].descending
+    present = tuple(value for value in values if value is not None)
+    if len(present) < len(values) or any(key.descending != descending for key in sort):
+        return None
+    if len(sort) == 1:
+        return _beyond(sort[0].target, present[0], descending)
+    if descending and any(_may_be_null(sort, at) for at in range(1, len(sort))):
+        return None  # nulls are behind, and no comparison of rows finds them
+    return Behind(tuple(key.target for key in sort), present, descending)
 
 
 def _beyond(target: Target, value: ScalarValue, descending: bool) -> Condition:
@@ -167,11 +190,14 @@ def _after(sort: Sequence[SortKey], values: Sequence[ScalarValue | None]) -> Con
     if not sort:
         return FALSE
     target, descending, value = sort[0].target, sort[0].descending, values[0]
+    last = _may_be_null(sort, 0) and descending  # whether the nulls come behind
+    if not last and (behind := _one_way(sort, values)) is not None:
+        return behind
     rest = _after(sort[1:], values[1:])
     if value is None:
         beyond: Condition = FALSE if descending else negated(IsNull(target))
         return any_of([beyond, all_of([IsNull(target), rest])])
     beyond = _beyond(target, value, descending)
-    if descending and target.nullable:
+    if last:
         beyond = any_of([beyond, IsNull(target)])
     return any_of([beyond, all_of([Compare(target, Comparison.EQ, value), rest])])

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 from ..model.kinds import Canonical, order_key
 from .conditions import (
     All,
+    Behind,
     Compare,
     Comparison,
     Condition,
@@ -128,6 +129,8 @@ def predicate(condition: Condition) -> Predicate:
         case Not(item):
             inner = predicate(item)
             return lambda root: not inner(root)
+        case Behind():
+            return predicate(condition.spelled_out())
         case Some(target, item):
             inner = predicate(item)
             return _at(

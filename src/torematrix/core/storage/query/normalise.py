@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from ..errors import InvalidEntityError, InvalidQueryError
 from ..model.kinds import Canonical, Kind, Scalar, order_key, parse_operand
@@ -49,6 +49,7 @@ from .filters import (
     parse_operator,
 )
 from .operations import SortKey
+from .orders import Order
 from .patterns import parse_like
 from .regex import parse_regex
 from .resolve import asked, resolve, sortable, strip_nullable
@@ -422,12 +423,29 @@ _BUILD: Final[dict[Operator, Callable[[Target, object], Condition]]] = {
 _SORT_FORM: Final = "sort_by is a field name, or a list of names and (name, SortOrder) pairs"
 
 
-def sort_of(schema: Schema, sort_by: SortBy, sort_order: SortOrder | str) -> tuple[SortKey, ...]:
+_ORDERS_KEPT: Final = 256
+
+
+def sort_of(schema: Schema, sort_by: SortBy, sort_order: SortOrder | str) -> Order:
     """The total order asked for: the keys given, then id in the direction of the last of them.
 
     Raises:
         InvalidQueryError: a key is not a declared scalar, stands twice, or a direction is none.
     """
+    if sort_by is not None and type(sort_by) is not str:
+        return _sort_of(schema, sort_by, sort_order)
+    known: dict[Any, Order] = schema.orders
+    asked_for = (sort_by, sort_order)
+    try:
+        return known[asked_for]
+    except (KeyError, TypeError):  # asked for the first time, or something that is no order
+        order = _sort_of(schema, sort_by, sort_order)
+    if len(known) < _ORDERS_KEPT:
+        known[asked_for] = order
+    return order
+
+
+def _sort_of(schema: Schema, sort_by: SortBy, sort_order: SortOrder | str) -> Order:
     default = _direction(sort_order)
     keys: list[SortKey] = []
     for item in _sort_items(sort_by):
@@ -444,8 +462,9 @@ def sort_of(schema: Schema, sort_by: SortBy, sort_order: SortOrder | str) -> tup
     identity = resolve(schema, schema.id.name).target
     for at, key in enumerate(keys):
         if key.target.column is identity.column:
-            return tuple(keys[: at + 1])  # ids are unique: nothing after them changes the order
-    return (*keys, SortKey(identity, keys[-1].descending if keys else default))
+            return Order(keys[: at + 1], schema)  # ids are unique: nothing after them changes the order
+    keys.append(SortKey(identity, keys[-1].descending if keys else default))
+    return Order(keys, schema)
 
 
 def _sort_items(sort_by: object) -> Iterable[object]:

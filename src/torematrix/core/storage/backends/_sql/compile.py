@@ -17,6 +17,7 @@ from ...model.kinds import Canonical, family
 from ...model.shapes import Anything
 from ...query.conditions import (
     All,
+    Behind,
     Compare,
     Comparison,
     Condition,
@@ -37,6 +38,7 @@ from ...query.conditions import (
     TextTests,
 )
 from ...query.operations import SortKey
+from ...query.orders import Order
 from ...query.patterns import LikePattern, literal_prefix
 from ...query.regex import Regex
 
@@ -107,6 +109,10 @@ class Compiler(abc.ABC):
         """The comparison with a value of that family, where the place can hold the family."""
 
     @abc.abstractmethod
+    def behind(self, condition: Behind, row: str) -> str:
+        """The comparison of rows, where an index serves it; else what it is spelled out."""
+
+    @abc.abstractmethod
     def membership(self, condition: In, kind: str, row: str) -> str:
         """The test for equality with one of these values, all of that family."""
 
@@ -146,9 +152,15 @@ class Compiler(abc.ABC):
 
     def order(self, sort: Sequence[SortKey]) -> str:
         """The ORDER BY list: nulls first ascending, last descending."""
-        return ", ".join(
-            f"{self.key(key.target)}{self.direction(key.target, descending=key.descending)}" for key in sort
-        )
+        known = sort.compiled.get(type(self)) if isinstance(sort, Order) else None
+        if known is None:
+            known = ", ".join(
+                f"{self.key(key.target)}{self.direction(key.target, descending=key.descending)}"
+                for key in sort
+            )
+            if isinstance(sort, Order):
+                sort.compiled[type(self)] = known
+        return known
 
     def direction(self, target: Target, *, descending: bool) -> str:
         """What follows a sort key."""
@@ -162,6 +174,8 @@ class Compiler(abc.ABC):
                 if not _can_hold(condition.target, kind):
                     return self.FALSE
                 return self.comparison(condition, kind, row)
+            case Behind():
+                return self.behind(condition, row)
             case Const(value):
                 return self.TRUE if value else self.FALSE
             case All(items):

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 from ...model.codec import sorted_value
 from ...query.conditions import (
     All,
+    Behind,
     Compare,
     Comparison,
     Condition,
@@ -84,6 +85,8 @@ class Compiler:
                 return self._compare(condition)
             case Const(value):
                 return {} if value else {ID: {"$in": []}}
+            case Behind():
+                return self._filter(condition.spelled_out())
             case All(items):
                 return {"$and": [self._filter(item) for item in items]}
             case Either(items):

@@ -13,6 +13,7 @@ from typing import Final
 from ...model.codec import sorted_value
 from ...query.conditions import (
     All,
+    Behind,
     Compare,
     Comparison,
     Condition,
@@ -81,6 +82,8 @@ class Expressions:
                 return {"$and": [self.condition(item, element) for item in items]}
             case Either(items):
                 return {"$or": [self.condition(item, element) for item in items]}
+            case Behind():
+                return self.condition(condition.spelled_out(), element)
             case Not(item):
                 return {"$not": [self.condition(item, element)]}
             case _:

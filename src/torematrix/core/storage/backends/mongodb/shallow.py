@@ -1,4 +1,4 @@
-"""The same condition, nested no deeper than MongoDB accepts.
+"""The same condition, of what MongoDB has, nested no deeper than it accepts.
 
 Filters nest up to 100 deep; MongoDB's filters stop at about that, guards included. A condition that is too deep is
 taken apart at a part X in its middle: it is the same as (X and the rest where X is true) or (not X and the rest where X
@@ -7,7 +7,18 @@ is false), and each of the three is about half as deep.
 
 from __future__ import annotations
 
-from ...query.conditions import FALSE, TRUE, All, Condition, Either, Not, all_of, any_of, negated
+from ...query.conditions import (
+    FALSE,
+    TRUE,
+    All,
+    Behind,
+    Condition,
+    Either,
+    Not,
+    all_of,
+    any_of,
+    negated,
+)
 
 __all__ = ["shallow"]
 
@@ -39,6 +50,8 @@ def _flat(condition: Condition) -> Condition:
     """The same with no and inside an and, no or inside an or."""
     if isinstance(condition, Not):
         return negated(_flat(condition.item))
+    if isinstance(condition, Behind):
+        return _flat(condition.spelled_out())
     if not isinstance(condition, (All, Either)):
         return condition
     kind = type(condition)

@@ -13,21 +13,18 @@ stays one statement whatever the values are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, TypeAlias
+from typing import Final
 
 from typing_extensions import override
 
 from ...model.codec import json_text
 from ...model.kinds import Canonical, Kind, Scalar, family
 from ...query.conditions import (
-    All,
+    Behind,
     Compare,
     Comparison,
-    Condition,
-    Either,
     HasElement,
     In,
-    IsNull,
     ScalarValue,
     Target,
 )
@@ -173,15 +170,13 @@ class Sql(Compiler):
         return _key_of(value_expression(target, row), target)
 
     @override
-    def condition(self, condition: Condition, row: str = "") -> str:
-        if isinstance(condition, All):
-            behind = _behind(condition)
-            if behind is not None:
-                comparison, places = behind
-                keys = ", ".join(self.key(target) for target, _ in places)
-                values = ", ".join(self._operand(target, value, family_of(value)) for target, value in places)
-                return f"({keys}) {OPERATORS[comparison]} ({values})"
-        return super().condition(condition, row)
+    def behind(self, condition: Behind, row: str) -> str:
+        keys = ", ".join(self.key(target, row) for target in condition.targets)
+        values = ", ".join(
+            self._operand(target, value, family_of(value))
+            for target, value in zip(condition.targets, condition.values, strict=True)
+        )
+        return f"({keys}) {OPERATORS[condition.comparison]} ({values})"
 
     @override
     def is_null(self, target: Target, row: str) -> str:
@@ -305,46 +300,3 @@ def _is_binary(target: Target) -> bool:
     """Whether the place is a column of bytes, which are canonical as hexadecimal text."""
     scalar = target.scalar
     return target.column is not None and scalar is not None and scalar.kind is _BYTES
-
-
-_Behind: TypeAlias = "tuple[Comparison, list[tuple[Target, ScalarValue]]]"
-
-
-def _behind(condition: All) -> _Behind | None:
-    """The keys and values of a condition that holds for the rows behind them, all in one direction; else None.
-
-    As a comparison of rows it is where an index scan begins; written out, the scan would begin with the first key alone
-    and pass over all rows that share it.
-    """
-    match condition:
-        case All((Compare(target, bound, value), Either() as rest)) if bound in _STRICT:
-            found = _lexical(rest, _STRICT[bound])
-            if (
-                found is not None
-                and found[0] == (target, value)
-                and not any(at.in_element for at, _ in found)
-            ):
-                return _STRICT[bound], found
-        case _:
-            pass
-    return None
-
-
-_STRICT: Final = {Comparison.GE: Comparison.GT, Comparison.LE: Comparison.LT}
-
-
-def _lexical(condition: Condition, beyond: Comparison) -> list[tuple[Target, ScalarValue]] | None:
-    """The keys and values that rows are compared by, the first that differs deciding."""
-    match condition:
-        case Compare(target, comparison, value) if comparison is beyond and _is_id(target):
-            return [(target, value)]
-        case Either((Compare() as last, IsNull(target))) if last.target == target and _is_id(target):
-            return _lexical(last, beyond)
-        case Either(
-            (Compare(target, comparison, value), All((Compare(same, Comparison.EQ, equal), rest)))
-        ) if comparison is beyond and same == target and equal == value:
-            further = _lexical(rest, beyond)
-            return None if further is None else [(target, value), *further]
-        case _:
-            pass
-    return None

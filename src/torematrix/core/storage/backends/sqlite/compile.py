@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from ...model.codec import json_text
 from ...model.kinds import Canonical, Kind
-from ...query.conditions import Compare, Condition, In, ScalarValue, Target
+from ...query.conditions import Behind, Compare, Condition, In, ScalarValue, Target
 from ...query.operations import SortKey
 from ...query.patterns import LikePattern, to_glob
 from ...query.regex import Regex
@@ -132,6 +132,15 @@ class Sql(Compiler):
         return _guarded(
             target, kind, f"{self.key(target, row)} {OPERATORS[condition.comparison]} {operand}", row
         )
+
+    @override
+    def behind(self, condition: Behind, row: str) -> str:
+        targets = condition.targets
+        if any(target.column is None or target.ordered_text for target in targets):
+            return self.condition(condition.spelled_out(), row)  # it looks up rows by columns alone
+        keys = ", ".join([self.key(target, row) for target in targets])
+        values = ", ".join([self.bind(native(*pair)) for pair in zip(targets, condition.values, strict=True)])
+        return f"({keys}) {OPERATORS[condition.comparison]} ({values})"
 
     @override
     def membership(self, condition: In, kind: str, row: str) -> str:

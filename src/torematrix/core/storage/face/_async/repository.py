@@ -37,9 +37,9 @@ from ...query.operations import (
     Ranked,
     Remove,
     Replace,
-    SortKey,
     Upsert,
 )
+from ...query.orders import Order
 from ...query.replacing import RowRules
 from ..arguments import (
     SearchRequest,
@@ -183,10 +183,8 @@ class AsyncStorageRepository(AsyncRepository[T]):
             return items
         return PaginatedResult(items, found.total or 0, pagination.page, pagination.per_page)
 
-    async def _cursor_page(
-        self, condition: Condition, sort: tuple[SortKey, ...], page: CursorPagination
-    ) -> Any:
-        pager = SortPager(self._collection, condition, sort, page, await self._engine.cursor_key())
+    async def _cursor_page(self, condition: Condition, order: Order, page: CursorPagination) -> Any:
+        pager = SortPager(self._collection, condition, order, page, await self._engine.cursor_key())
         while (find := pager.next_operation()) is not None:
             pager.take(await self._engine.run(find))
         return pager.page(self._decode)

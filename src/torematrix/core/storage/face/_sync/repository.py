@@ -38,9 +38,9 @@ from ...query.operations import (
     Ranked,
     Remove,
     Replace,
-    SortKey,
     Upsert,
 )
+from ...query.orders import Order
 from ...query.replacing import RowRules
 from ..arguments import (
     SearchRequest,
@@ -184,8 +184,8 @@ class StorageRepository(Repository[T]):
             return items
         return PaginatedResult(items, found.total or 0, pagination.page, pagination.per_page)
 
-    def _cursor_page(self, condition: Condition, sort: tuple[SortKey, ...], page: CursorPagination) -> Any:
-        pager = SortPager(self._collection, condition, sort, page, self._engine.cursor_key())
+    def _cursor_page(self, condition: Condition, order: Order, page: CursorPagination) -> Any:
+        pager = SortPager(self._collection, condition, order, page, self._engine.cursor_key())
         while (find := pager.next_operation()) is not None:
             pager.take(self._engine.run(find))
         return pager.page(self._decode)
