@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, settings
 _COMMON: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 
 settings.register_profile("dev", max_examples=50, **_COMMON)
-settings.register_profile("ci", max_examples=200, print_blob=True, **_COMMON)
+settings.register_profile("ci", max_examples=100, print_blob=True, **_COMMON)
 settings.register_profile("ci-other", max_examples=20, print_blob=True, **_COMMON)
 settings.register_profile("thorough", max_examples=5_000, print_blob=True, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))

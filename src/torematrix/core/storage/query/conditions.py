@@ -73,6 +73,11 @@ class Target(msgspec.Struct, frozen=True, dict=True):
         return self.shape if isinstance(self.shape, Scalar) else None
 
     @cached_property
+    def compiled(self) -> dict[object, str]:
+        """What engines have made of it, each under a key of its own."""
+        return {}
+
+    @cached_property
     def ordered_text(self) -> bool:
         """Whether values here compare by the key part of an ordered text."""
         scalar = self.scalar

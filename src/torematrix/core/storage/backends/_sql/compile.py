@@ -85,12 +85,21 @@ class Compiler(abc.ABC):
     def bind(self, value: Parameter) -> str:
         """A placeholder for the value."""
 
-    @abc.abstractmethod
     def key(self, target: Target, row: str = "") -> str:
         """What a place sorts and compares by, as an operand; NULL for null and missing.
 
         ``row`` is the alias of the list's element that the place starts from, "" for the document.
         """
+        if row:
+            return self.written_key(target, row)
+        known = target.compiled.get(type(self))
+        if known is None:
+            known = target.compiled[type(self)] = self.written_key(target, row)
+        return known
+
+    @abc.abstractmethod
+    def written_key(self, target: Target, row: str) -> str:
+        """The same, written anew."""
 
     @abc.abstractmethod
     def is_null(self, target: Target, row: str) -> str:

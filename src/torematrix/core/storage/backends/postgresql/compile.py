@@ -166,7 +166,7 @@ class Sql(Compiler):
         return super().direction(target, descending=descending)
 
     @override
-    def key(self, target: Target, row: str = "") -> str:
+    def written_key(self, target: Target, row: str) -> str:
         return _key_of(value_expression(target, row), target)
 
     @override

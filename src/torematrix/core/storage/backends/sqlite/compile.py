@@ -110,7 +110,7 @@ class Sql(Compiler):
         return "?"
 
     @override
-    def key(self, target: Target, row: str = "") -> str:
+    def written_key(self, target: Target, row: str) -> str:
         return parenthesised(key_expression(target, row))
 
     @override
