@@ -40,10 +40,11 @@ from rich.table import Table
 
 from torematrix.core.storage import Storage
 from torematrix.core.storage.cli.memory import peak_memory
+from torematrix.core.storage.core.moves import BATCH
 
 DIRECTIONS: Final = tuple(f"{source}-{target}" for source, target in itertools.permutations(NAMES, 2))
 COLUMNS: Final = ("id", "title", "status", "owner", "size", "score", "active", "created_at", "updated_at")
-BATCH: Final = 1_000
+FLOOR_BATCH: Final = 1_000
 TARGET: Final = 1.5
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs/guides/moving.md"
 HEADINGS: Final = (
@@ -76,7 +77,7 @@ def read_postgresql(url: str) -> Iterator[Row]:
     with psycopg.connect(_plain(url)) as connection:
         connection.adapters.register_loader("jsonb", TextLoader)
         with connection.cursor("moved") as cursor:
-            cursor.itersize = BATCH
+            cursor.itersize = FLOOR_BATCH
             cursor.execute(f"SELECT {', '.join(COLUMNS)}, data FROM items ORDER BY id")
             yield from cursor
 
@@ -85,7 +86,7 @@ def read_mongodb(url: str) -> Iterator[dict[str, Any]]:
     import pymongo
 
     with pymongo.MongoClient(url) as client:
-        yield from client.get_default_database()["items"].find(batch_size=BATCH).sort("_id", 1)
+        yield from client.get_default_database()["items"].find(batch_size=FLOOR_BATCH).sort("_id", 1)
 
 
 def write_sqlite(url: str, rows: Iterator[Row]) -> None:
@@ -113,7 +114,7 @@ def write_mongodb(url: str, rows: Iterator[dict[str, Any]]) -> None:
 
     with pymongo.MongoClient(url) as client:
         collection = client.get_default_database()["items"]
-        while batch := list(itertools.islice(rows, BATCH)):
+        while batch := list(itertools.islice(rows, FLOOR_BATCH)):
             collection.insert_many(batch, ordered=False)
 
 
@@ -259,7 +260,7 @@ def main() -> int:
     )
     parser.add_argument("--count", type=int, default=20_000, help="entities (20,000)")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each direction (3)")
-    parser.add_argument("--batch-size", type=int, default=BATCH, help="of the library (1,000)")
+    parser.add_argument("--batch-size", type=int, default=BATCH, help=f"of the library ({BATCH:,})")
     parser.add_argument("--directions", default=",".join(DIRECTIONS), help="which, separated by commas")
     parser.add_argument("--folder", type=Path, help="where databases go, on the disk to be measured")
     parser.add_argument("--postgresql-url", help="a server to use, in place of one of our own")

@@ -20,6 +20,7 @@ from ..model.markers import Revision
 from ..model.names import bson_size
 
 __all__ = [
+    "BATCH",
     "CHECKPOINTS",
     "NAMED",
     "Checkpoint",
@@ -40,7 +41,9 @@ CHECKPOINTS: Final = "torematrix_moves"
 """The collection of the target that holds the checkpoints, one for each collection that was moved to."""
 NAMED: Final = 1_000
 """So many ids of failures, and of each kind of difference, are named; beyond that they are counted."""
-_PAGE_BYTES: Final = 32 * 1024 * 1024
+BATCH: Final = 5_000
+"""So many entities are written together unless another number is asked for."""
+_PAGE_BYTES: Final = 16 * 1024 * 1024
 _FIRST: Final = 100
 _GROWTH: Final = 8
 _SAMPLE: Final = 16
@@ -77,7 +80,7 @@ Told: TypeAlias = Callable[[MoveProgress], object]
 class MoveOptions(msgspec.Struct, frozen=True):
     """How a move goes about it; see ``BackendMigrator``."""
 
-    batch_size: int = 1000
+    batch_size: int = BATCH
     stops: bool = False
     resumes: bool = False
     verifies: bool = True

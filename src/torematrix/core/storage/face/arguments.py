@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import msgspec
 
 from ..core.options import Isolation, TransactionOptions
-from ..errors import InvalidEntityError, InvalidQueryError
+from ..errors import ConfigurationError, InvalidEntityError, InvalidQueryError
 from ..model.codec import Row
 from ..model.kinds import Kind
 from ..model.schema import Schema
@@ -28,6 +29,7 @@ __all__ = [
     "SearchRequest",
     "aggregation_of",
     "collect",
+    "file_path",
     "id_text",
     "id_texts",
     "limits_of",
@@ -79,6 +81,16 @@ def collect(entities: object) -> list[Any]:
     if isinstance(entities, (str, bytes, Mapping)) or not isinstance(entities, Iterable):
         raise InvalidEntityError("takes a list of entities")
     return list(cast("Iterable[object]", entities))
+
+
+def file_path(path: object) -> Path:
+    """The path of a file, given as text or a Path; ConfigurationError for what names none."""
+    if not isinstance(path, (str, Path)):
+        raise ConfigurationError(f"a path is text or a Path, and not {type(path).__name__}")
+    made = Path(path)
+    if not made.name or "\0" in made.name:
+        raise ConfigurationError("the path names no file")
+    return made
 
 
 def numbered(entities: Sequence[T], encode: Callable[[T], Row]) -> tuple[Row, ...]:

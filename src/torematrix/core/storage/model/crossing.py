@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import msgspec
@@ -71,11 +72,17 @@ def _columns(source: Schema, target: Schema) -> _Columns | None:
     if not bools and places == list(range(len(source.columns))):
         return None
     defaults = [field.default if field.has_default else None for field in target.columns]
+    known = [place for place in places if place is not None]
+    pick = itemgetter(*known) if len(known) == len(places) > 1 else None
 
     def columns(row: Row) -> Row:
-        values = [
-            default if place is None else row[place] for place, default in zip(places, defaults, strict=True)
-        ]
+        if pick is not None:
+            values = list(pick(row))
+        else:
+            values = [
+                default if place is None else row[place]
+                for place, default in zip(places, defaults, strict=True)
+            ]
         for place in bools:
             value = values[place]
             values[place] = value if value is None else bool(value)

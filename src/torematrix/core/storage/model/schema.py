@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Final, cast, get_args, get_origin
 
 import msgspec
 
@@ -163,6 +163,11 @@ def describe_field(field: Field) -> dict[str, Canonical]:
     return described
 
 
+_CLASSES: Final = (
+    "an entity class is a dataclass, a msgspec.Struct, a pydantic model, an attrs class, or dict"
+)
+
+
 def schema_of(
     entity_class: type[object],
     *,
@@ -177,11 +182,30 @@ def schema_of(
     stored: the class's fields, those of the version before, and what tells them apart. Raises ConfigurationError,
     naming the class and the field, for whatever cannot be stored or told apart.
     """
-    paths = None if searchable is None else tuple(_weighted(entry) for entry in searchable)
+    paths = (
+        None
+        if searchable is None
+        else tuple(map(_weighted, _listed(searchable, "searchable=[...]", "paths")))
+    )
     # dict[str, Any] is what a type checker likes to read, and declares nothing that dict does not. Whatever
     # the class is, it can be hashed, as type[object] does not say.
     cls: Any = dict if get_origin(entity_class) is dict else entity_class
-    return _schema_of(cls, tuple(indexes), paths, upgrade)
+    if not isinstance(cls, type):
+        raise ConfigurationError(f"{type(cls).__name__} is no class, and cannot be stored: {_CLASSES}")
+    if upgrade is not None and not isinstance(upgrade, Upgrade):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigurationError(f"{cls.__name__}: upgrade=... takes an Upgrade")
+    marks = tuple(_listed(indexes, "indexes=[...]", "Index(...) and Unique(...)"))
+    for mark in marks:
+        if not isinstance(mark, Index):
+            raise ConfigurationError(f"{cls.__name__}: indexes=[...] holds Index(...) and Unique(...)")
+    return _schema_of(cls, cast("tuple[Index, ...]", marks), paths, upgrade)
+
+
+def _listed(given: object, name: str, what: str) -> Iterable[object]:
+    """What was given as a list; ConfigurationError for anything else, a single text too."""
+    if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
+        raise ConfigurationError(f"{name} takes a list of {what}")
+    return cast("Iterable[object]", given)
 
 
 def class_schema(schema: Schema) -> Schema:
@@ -195,10 +219,16 @@ def class_schema(schema: Schema) -> Schema:
     return Schema(schema.entity_class, own.record, fields, revision, (), ())
 
 
-def _weighted(entry: str | tuple[str, int]) -> tuple[str, int]:
+def _is_pair(entry: object) -> bool:
+    return isinstance(entry, tuple) and len(cast("tuple[object, ...]", entry)) == 2
+
+
+def _weighted(entry: object) -> tuple[str, int]:
     if isinstance(entry, str):
         return entry, 1
-    path, weight = entry
+    path, weight = cast("tuple[object, object]", entry) if _is_pair(entry) else (None, 1)
+    if not isinstance(path, str):
+        raise ConfigurationError("searchable=[...] holds paths, and pairs of a path and its weight")
     return path, check_weight(weight)
 
 
@@ -216,10 +246,7 @@ def _schema_of(
         record = record_class(cls)
         declared = list(record.members)
     else:
-        raise ConfigurationError(
-            f"{cls!r} cannot be stored: an entity class is a dataclass, a msgspec.Struct, a "
-            "pydantic model, an attrs class, or dict"
-        )
+        raise ConfigurationError(f"{cls!r} cannot be stored: {_CLASSES}")
     if upgrade is not None:
         declared += _stored_beside(cls, record, declared, upgrade)
     check_distinct(member.name for member in declared)
@@ -235,8 +262,6 @@ def _schema_of(
             if isinstance(mark, Index):
                 found[index_spec(cls, mark, by_key, extras, field=name)] = None
     for index in indexes:
-        if not isinstance(index, Index):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ConfigurationError(f"{cls.__name__}: indexes=[...] holds Index(...) and Unique(...)")
         found[index_spec(cls, index, by_key, extras)] = None
     for name in ("created_at", "updated_at"):
         if name in fields and _timestamp(fields[name]) is not None:

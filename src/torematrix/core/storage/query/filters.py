@@ -6,8 +6,8 @@ They are plain data. Nothing is checked against an entity until a repository tak
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
-from typing import ClassVar, Generic, NoReturn, TypeAlias, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar, Generic, NoReturn, TypeAlias, TypeVar, cast
 
 import msgspec
 
@@ -180,11 +180,11 @@ class F:
 
     def in_(self, values: Iterable[object]) -> QueryFilter:
         """Equal to one of these values."""
-        return QueryFilter(self._path, Operator.IN, list(values))
+        return QueryFilter(self._path, Operator.IN, _listed(values))
 
     def not_in(self, values: Iterable[object]) -> QueryFilter:
         """Equal to none of these values."""
-        return QueryFilter(self._path, Operator.NOT_IN, list(values))
+        return QueryFilter(self._path, Operator.NOT_IN, _listed(values))
 
     def is_null(self, value: bool = True) -> QueryFilter:
         """Null or missing (or, with False, neither)."""
@@ -217,6 +217,13 @@ class F:
     def matches(self, pattern: str) -> QueryFilter:
         """A string in which the portable regular expression is found."""
         return QueryFilter(self._path, Operator.REGEX, pattern)
+
+
+def _listed(values: object) -> list[object]:
+    # A text is a list of its characters, which is hardly what was meant.
+    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+        raise InvalidQueryError("takes a list, a tuple or a set of values")
+    return list(cast("Iterable[object]", values))
 
 
 SortBy: TypeAlias = str | Sequence[str | tuple[str, SortOrder]] | None

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ...core.moves import MoveReport
+from ...core.moves import BATCH, MoveReport
 from ...errors import StorageError
 from ...face._sync.moving import BackendMigrator
 from ...face._sync.storage import Storage
@@ -39,7 +39,7 @@ def move(
         typer.Option(
             "--batch-size", metavar="N", min=1, max=100_000, help="Entities written at once, at most."
         ),
-    ] = 1000,
+    ] = BATCH,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a move that was interrupted; begin one that was not.")
     ] = False,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ...model.codec import Row
 from ...model.crossing import canonical_bytes, checksum
 from ..moves import Differences
-from .moving import AsyncPages, AsyncRetrying, Route
+from .moving import AsyncBeside, AsyncPages, AsyncRetrying, Route
 
 __all__ = ["AsyncComparison", "expected_of"]
 
@@ -34,6 +34,7 @@ class AsyncComparison:
     Args:
         route: from where to where.
         retrying: how to try again.
+        beside: how to read a page while another one is compared.
         most: how many rows a page has at most.
         tell: told how many entities of the source have been gone through.
         found: told the id of everything that differs.
@@ -43,12 +44,14 @@ class AsyncComparison:
         self,
         route: Route,
         retrying: AsyncRetrying,
+        beside: AsyncBeside,
         most: int,
         tell: Callable[[int], object],
         found: Callable[[str], object] | None = None,
     ) -> None:
         self.differences = Differences()
         self._found = found
+        self._beside = beside
         self._route = route
         self._source = AsyncPages(route.source, route.origin, retrying, most)
         self._target = AsyncPages(route.target, route.destination, retrying, most)
@@ -64,15 +67,19 @@ class AsyncComparison:
     async def run(self) -> Differences:
         """Compare everything."""
         done = 0
-        more = True
-        while more:
-            rows, more = await self._source.read()
-            until = str(rows[-1][0]) if more else None  # behind the last entity the target has to end too
-            await self._compare(
-                [(str(row[0]), expected_of(self._route, self._bytes, row)) for row in rows], until
-            )
-            done += len(rows)
-            self._tell(done)
+        async with self._beside(self._source.read) as reading:
+            reading.begin()
+            more = True
+            while more:
+                rows, more = await reading.take()
+                if more:
+                    reading.begin()
+                until = str(rows[-1][0]) if more else None  # behind the last entity the target has to end too
+                await self._compare(
+                    [(str(row[0]), expected_of(self._route, self._bytes, row)) for row in rows], until
+                )
+                done += len(rows)
+                self._tell(done)
         return self.differences
 
     async def _compare(self, expected: list[tuple[str, bytes | None]], until: str | None) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from ...model.codec import Row
 from ...model.crossing import canonical_bytes, checksum
 from ..moves import Differences
-from .moving import Pages, Retrying, Route
+from .moving import Beside, Pages, Retrying, Route
 
 __all__ = ["Comparison", "expected_of"]
 
@@ -35,6 +35,7 @@ class Comparison:
     Args:
         route: from where to where.
         retrying: how to try again.
+        beside: how to read a page while another one is compared.
         most: how many rows a page has at most.
         tell: told how many entities of the source have been gone through.
         found: told the id of everything that differs.
@@ -44,12 +45,14 @@ class Comparison:
         self,
         route: Route,
         retrying: Retrying,
+        beside: Beside,
         most: int,
         tell: Callable[[int], object],
         found: Callable[[str], object] | None = None,
     ) -> None:
         self.differences = Differences()
         self._found = found
+        self._beside = beside
         self._route = route
         self._source = Pages(route.source, route.origin, retrying, most)
         self._target = Pages(route.target, route.destination, retrying, most)
@@ -65,13 +68,19 @@ class Comparison:
     def run(self) -> Differences:
         """Compare everything."""
         done = 0
-        more = True
-        while more:
-            rows, more = self._source.read()
-            until = str(rows[-1][0]) if more else None  # behind the last entity the target has to end too
-            self._compare([(str(row[0]), expected_of(self._route, self._bytes, row)) for row in rows], until)
-            done += len(rows)
-            self._tell(done)
+        with self._beside(self._source.read) as reading:
+            reading.begin()
+            more = True
+            while more:
+                rows, more = reading.take()
+                if more:
+                    reading.begin()
+                until = str(rows[-1][0]) if more else None  # behind the last entity the target has to end too
+                self._compare(
+                    [(str(row[0]), expected_of(self._route, self._bytes, row)) for row in rows], until
+                )
+                done += len(rows)
+                self._tell(done)
         return self.differences
 
     def _compare(self, expected: list[tuple[str, bytes | None]], until: str | None) -> None:

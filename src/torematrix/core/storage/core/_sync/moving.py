@@ -18,8 +18,10 @@ from ..moves import CHECKPOINTS, Checkpoint, Item, MoveOptions, PageSize, advanc
 from ..options import TransactionOptions
 from .engine import Engine
 
-__all__ = ["Copy", "Ledger", "Pages", "Retrying", "Route", "taken_over"]
+__all__ = ["Beside", "Copy", "Ledger", "Pages", "Retrying", "Route", "taken_over"]
 
+Beside: TypeAlias = Callable[[Callable[[], Any]], Any]
+"""What runs a function beside its caller: a context manager with ``begin()`` and, for the result, ``take()``."""
 Retrying: TypeAlias = Callable[[], Any]
 """Attempts to iterate over, each a context manager that swallows a passing failure until the last."""
 
@@ -31,6 +33,7 @@ class Route(msgspec.Struct, frozen=True):
         source, target: the databases.
         origin, destination: the collection in each.
         convert: the target's row for one of the source's; None to leave it out. It raises what stands against it.
+        foreign: whether that calls functions of the application, which may care who calls them.
     """
 
     source: Engine
@@ -38,6 +41,7 @@ class Route(msgspec.Struct, frozen=True):
     origin: Collection
     destination: Collection
     convert: Callable[[Row], Row | None]
+    foreign: bool = False
 
 
 class Pages:
@@ -167,6 +171,7 @@ class Copy:
         checkpoint: how far it has come, as stored.
         options: how to go about it.
         retrying: how to try again.
+        beside: how to read a page while another one is stored.
         now: the time, as canonical text.
         tell: told how many entities have been gone through.
     """
@@ -178,6 +183,7 @@ class Copy:
         checkpoint: Checkpoint,
         options: MoveOptions,
         retrying: Retrying,
+        beside: Beside,
         now: Callable[[], str],
         tell: Callable[[int], object],
     ) -> None:
@@ -186,25 +192,35 @@ class Copy:
         self._ledger = ledger
         self._options = options
         self._retrying = retrying
+        self._beside = beside
         self._now = now
         self._tell = tell
 
     def run(self) -> Checkpoint:
-        """Copy what is left; the last checkpoint."""
+        """Copy what is left, a page being read while the one before it is stored; the last checkpoint."""
         route, options = self._route, self._options
         pages = Pages(
             route.source, route.origin, self._retrying, options.batch_size, self.checkpoint.position
         )
-        while not self.checkpoint.finished:
+        if self.checkpoint.finished:
+            return self.checkpoint
+
+        def ahead() -> Sequence[Row | Item]:
             rows, _ = pages.read()
-            if rows:
-                self._store([self._item(row) for row in rows])
+            return rows if route.foreign else self._items(rows)
+
+        with self._beside(ahead) as reading:
+            reading.begin()
+            while page := reading.take():
+                reading.begin()
+                self._store(self._items(page))
                 self._tell(self.checkpoint.done)
-            elif options.is_dry:
-                break
-            else:
-                self._write([], msgspec.structs.replace(self.checkpoint, finished=True))
+        if not options.is_dry:
+            self._write([], msgspec.structs.replace(self.checkpoint, finished=True))
         return self.checkpoint
+
+    def _items(self, page: Sequence[Row | Item]) -> list[Item]:
+        return [row if isinstance(row, Item) else self._item(row) for row in page]
 
     def _item(self, row: Row) -> Item:
         try:

@@ -73,7 +73,7 @@ class AsyncLeg(msgspec.Struct, frozen=True):
         if self.transform is not None and self.reader is not None and repository is not None:
             await target.ensure(repository.collection)
             convert = _transforming(self.transform, self.reader.collection, repository.collection)
-            return Route(self.source, target, self.origin, repository.collection, convert)
+            return Route(self.source, target, self.origin, repository.collection, convert, foreign=True)
         if repository is not None:
             await target.ensure(repository.collection)
         there = (await target.collections()).get(self.target_name)
@@ -107,7 +107,9 @@ class AsyncLeg(msgspec.Struct, frozen=True):
         """The way of its rows as far as it goes without a target's collection."""
         if self.transform is not None and self.reader is not None and self.repository is not None:
             convert = _transforming(self.transform, self.reader.collection, self.repository.collection)
-            return Route(self.source, self.target, self.origin, self.repository.collection, convert)
+            return Route(
+                self.source, self.target, self.origin, self.repository.collection, convert, foreign=True
+            )
         return self._way(self.wanted)
 
     async def _along(self, description: _Description) -> Route:

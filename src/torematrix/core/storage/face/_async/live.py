@@ -15,6 +15,7 @@ from ...core._async.moving import AsyncLedger
 from ...core.moves import NAMED, Checkpoint, Differences, MoveOptions, MoveReport
 from ...core.options import TransactionOptions
 from ...errors import ConfigurationError
+from ..ahead import AsyncAhead
 from ..ids import now_text
 from ..retries import retrying
 from .legs import AsyncLeg, count_of, origin_of
@@ -176,7 +177,8 @@ class AsyncLiveMove:
         route = await msgspec.structs.replace(leg, there=there).as_it_is()
         doubtful = self.follower.doubtful.setdefault(leg.name, {})
         comparison = AsyncComparison(
-            route, self._patient, self._options.batch_size, tell, lambda found: doubtful.update({found: None})
+            *(route, self._patient, AsyncAhead, self._options.batch_size, tell),
+            lambda found: doubtful.update({found: None}),
         )
         await comparison.run()
 

@@ -29,7 +29,7 @@ from ..migrations import (
 from ..retries import retrying
 from .lease import AsyncLease
 from .migration_work import AsyncMigrationWork
-from .repository import AsyncStorageRepository
+from .repository import AsyncStorageRepository, own_repository
 
 __all__ = ["AsyncMigrationManager"]
 
@@ -57,6 +57,8 @@ class AsyncMigrationManager:
         self._migrations: tuple[Migration, ...] = ()
         self._patience = patience
         self._lease = lease
+        if not isinstance(migrations, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError("a manager takes a list of migrations")
         for migration in migrations:
             self._add(migration)
         self._migrations = check_registered(self._migrations)
@@ -189,7 +191,7 @@ class AsyncMigrationManager:
 
     async def diff(self, repository: AsyncStorageRepository[Any]) -> Drift:
         """How the class of the repository differs from what its collection is made for, and the steps to get there."""
-        await repository.engine.open()
+        await own_repository(repository).engine.open()
         described = (await repository.engine.driver.collections()).get(repository.collection_name)
         return drift_of(repository.collection_name, repository.collection.schema, described)
 

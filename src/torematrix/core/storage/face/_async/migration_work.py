@@ -36,7 +36,7 @@ from ..migrations import (
     parts_of,
     told,
 )
-from .repository import AsyncStorageRepository
+from .repository import AsyncStorageRepository, own_repository
 
 __all__ = ["AsyncMigrationWork", "keep_notes", "notes_of"]
 
@@ -103,7 +103,7 @@ class AsyncMigrationWork:
         *,
         stamps: bool = False,
     ) -> None:
-        self.engine: AsyncEngine = repository.engine
+        self.engine: AsyncEngine = own_repository(repository).engine
         self.collection = repository.collection_name
         self._repository = repository
         self._migrations = migrations

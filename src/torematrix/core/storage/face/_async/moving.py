@@ -12,8 +12,9 @@ import msgspec
 from ...core._async.comparing import AsyncComparison
 from ...core._async.moving import AsyncCopy, AsyncLedger
 from ...core.following import Release
-from ...core.moves import Checkpoint, Differences, MoveOptions, MoveProgress, MoveReport, Stage, Told
+from ...core.moves import BATCH, Checkpoint, Differences, MoveOptions, MoveProgress, MoveReport, Stage, Told
 from ...errors import ConfigurationError, InvalidQueryError, StorageError
+from ..ahead import AsyncAhead
 from ..ids import now_text
 from ..migrations import MigrationHistory
 from ..retries import retrying
@@ -21,7 +22,7 @@ from .contract import AsyncRepository
 from .legs import AsyncLeg, begun, check_target, checked, count_of, leg_of_repositories, leg_of_storages
 from .live import AsyncLiveMove, check_source
 from .migration_work import keep_notes, notes_of
-from .repository import AsyncStorageRepository
+from .repository import own_repository
 from .storage import AsyncStorage
 
 __all__ = ["AsyncBackendMigrator"]
@@ -58,7 +59,7 @@ class AsyncBackendMigrator:
 
     def __init__(
         self,
-        batch_size: int = 1000,
+        batch_size: int = BATCH,
         *,
         on_error: Literal["collect", "stop"] = "collect",
         resume: bool = False,
@@ -101,7 +102,9 @@ class AsyncBackendMigrator:
             ConflictError: another process is moving into the same collection.
             StorageError: an engine failed; the move can be resumed.
         """
-        leg = await leg_of_repositories(_own(source_repo), _own(target_repo), transform_fn)
+        leg = await leg_of_repositories(
+            own_repository(source_repo), own_repository(target_repo), transform_fn
+        )
         return (await self._move([leg], progress_callback))[0]
 
     async def move(
@@ -133,7 +136,9 @@ class AsyncBackendMigrator:
         transform_fn: Callable[[S], T | None] | None = None,
     ) -> MoveReport:
         """Compare two repositories as ``migrate_data`` does at its end; nothing is written."""
-        leg = await leg_of_repositories(_own(source_repo), _own(target_repo), transform_fn)
+        leg = await leg_of_repositories(
+            own_repository(source_repo), own_repository(target_repo), transform_fn
+        )
         return (await self._verify([leg]))[0]
 
     async def verify(
@@ -249,7 +254,7 @@ class _Work:
         resumed = checkpoint.done
         tell = self._teller(at, leg.name, Stage.COPYING)
         started = perf_counter()
-        copy = AsyncCopy(route, ledger, checkpoint, options, _retrying, now_text, tell)
+        copy = AsyncCopy(route, ledger, checkpoint, options, _retrying, AsyncAhead, now_text, tell)
         try:
             checkpoint = await copy.run()
         except StorageError as error:
@@ -296,7 +301,7 @@ class _Work:
         route = await msgspec.structs.replace(leg, there=there).as_it_is()
         tell = self.verifying(at, leg.name)
         started = perf_counter()
-        comparison = AsyncComparison(route, _retrying, self._options.batch_size, tell)
+        comparison = AsyncComparison(route, _retrying, AsyncAhead, self._options.batch_size, tell)
         differences = await comparison.run()
         seconds = perf_counter() - started
         return MoveReport(
@@ -326,15 +331,14 @@ async def _migrations_of(leg: AsyncLeg) -> list[MigrationHistory]:
     return notes
 
 
-def _own(repository: AsyncRepository[T]) -> AsyncStorageRepository[T]:
-    if not isinstance(repository, AsyncStorageRepository):
-        raise ConfigurationError(f"a {type(repository).__name__} does not work on a storage of this library")
-    return repository
-
-
 async def _legs(
     source: AsyncStorage, target: AsyncStorage, collections: Iterable[str] | None
 ) -> list[AsyncLeg]:
+    for storage in (source, target):
+        if not isinstance(storage, AsyncStorage):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError(f"a move is between storages, and {type(storage).__name__} is none")
+    if isinstance(collections, str):
+        raise ConfigurationError("collections takes a list of names")
     await check_target(target.engine)
     known = await source.collections()
     names = list(known) if collections is None else list(dict.fromkeys(collections))

@@ -59,7 +59,7 @@ from ..ids import new_id, now_text
 from ..pages import SearchPager, SortPager
 from .contract import AsyncRepository
 
-__all__ = ["AsyncStorageRepository"]
+__all__ = ["AsyncStorageRepository", "own_repository"]
 
 T = TypeVar("T")
 
@@ -356,3 +356,10 @@ class AsyncStorageRepository(AsyncRepository[T]):
         await self._engine.ready()
         if self._collection.plan is None:
             raise StorageError("the collection could not be prepared", collection=self.collection_name)
+
+
+def own_repository(repository: AsyncRepository[T]) -> AsyncStorageRepository[T]:
+    """The repository itself; ConfigurationError for what does not work on a storage of this library."""
+    if not isinstance(repository, AsyncStorageRepository):
+        raise ConfigurationError(f"a {type(repository).__name__} does not work on a storage of this library")
+    return repository

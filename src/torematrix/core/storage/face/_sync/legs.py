@@ -74,7 +74,7 @@ class Leg(msgspec.Struct, frozen=True):
         if self.transform is not None and self.reader is not None and repository is not None:
             target.ensure(repository.collection)
             convert = _transforming(self.transform, self.reader.collection, repository.collection)
-            return Route(self.source, target, self.origin, repository.collection, convert)
+            return Route(self.source, target, self.origin, repository.collection, convert, foreign=True)
         if repository is not None:
             target.ensure(repository.collection)
         there = target.collections().get(self.target_name)
@@ -108,7 +108,9 @@ class Leg(msgspec.Struct, frozen=True):
         """The way of its rows as far as it goes without a target's collection."""
         if self.transform is not None and self.reader is not None and self.repository is not None:
             convert = _transforming(self.transform, self.reader.collection, self.repository.collection)
-            return Route(self.source, self.target, self.origin, self.repository.collection, convert)
+            return Route(
+                self.source, self.target, self.origin, self.repository.collection, convert, foreign=True
+            )
         return self._way(self.wanted)
 
     def _along(self, description: _Description) -> Route:

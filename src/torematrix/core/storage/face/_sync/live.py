@@ -16,6 +16,7 @@ from ...core._sync.moving import Ledger
 from ...core.moves import NAMED, Checkpoint, Differences, MoveOptions, MoveReport
 from ...core.options import TransactionOptions
 from ...errors import ConfigurationError
+from ..ahead import Ahead
 from ..ids import now_text
 from ..retries import retrying
 from .legs import Leg, count_of, origin_of
@@ -177,7 +178,8 @@ class LiveMove:
         route = msgspec.structs.replace(leg, there=there).as_it_is()
         doubtful = self.follower.doubtful.setdefault(leg.name, {})
         comparison = Comparison(
-            route, self._patient, self._options.batch_size, tell, lambda found: doubtful.update({found: None})
+            *(route, self._patient, Ahead, self._options.batch_size, tell),
+            lambda found: doubtful.update({found: None}),
         )
         comparison.run()
 

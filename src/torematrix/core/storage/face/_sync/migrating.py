@@ -30,7 +30,7 @@ from ..migrations import (
 from ..retries import retrying
 from .lease import Lease
 from .migration_work import MigrationWork
-from .repository import StorageRepository
+from .repository import StorageRepository, own_repository
 
 __all__ = ["MigrationManager"]
 
@@ -58,6 +58,8 @@ class MigrationManager:
         self._migrations: tuple[Migration, ...] = ()
         self._patience = patience
         self._lease = lease
+        if not isinstance(migrations, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError("a manager takes a list of migrations")
         for migration in migrations:
             self._add(migration)
         self._migrations = check_registered(self._migrations)
@@ -190,7 +192,7 @@ class MigrationManager:
 
     def diff(self, repository: StorageRepository[Any]) -> Drift:
         """How the class of the repository differs from what its collection is made for, and the steps to get there."""
-        repository.engine.open()
+        own_repository(repository).engine.open()
         described = repository.engine.driver.collections().get(repository.collection_name)
         return drift_of(repository.collection_name, repository.collection.schema, described)
 

@@ -36,7 +36,7 @@ from ..migrations import (
     parts_of,
     told,
 )
-from .repository import StorageRepository
+from .repository import StorageRepository, own_repository
 
 __all__ = ["MigrationWork", "keep_notes", "notes_of"]
 
@@ -103,7 +103,7 @@ class MigrationWork:
         *,
         stamps: bool = False,
     ) -> None:
-        self.engine: Engine = repository.engine
+        self.engine: Engine = own_repository(repository).engine
         self.collection = repository.collection_name
         self._repository = repository
         self._migrations = migrations

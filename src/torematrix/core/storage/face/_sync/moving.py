@@ -13,8 +13,9 @@ import msgspec
 from ...core._sync.comparing import Comparison
 from ...core._sync.moving import Copy, Ledger
 from ...core.following import Release
-from ...core.moves import Checkpoint, Differences, MoveOptions, MoveProgress, MoveReport, Stage, Told
+from ...core.moves import BATCH, Checkpoint, Differences, MoveOptions, MoveProgress, MoveReport, Stage, Told
 from ...errors import ConfigurationError, InvalidQueryError, StorageError
+from ..ahead import Ahead
 from ..ids import now_text
 from ..migrations import MigrationHistory
 from ..retries import retrying
@@ -22,7 +23,7 @@ from .contract import Repository
 from .legs import Leg, begun, check_target, checked, count_of, leg_of_repositories, leg_of_storages
 from .live import LiveMove, check_source
 from .migration_work import keep_notes, notes_of
-from .repository import StorageRepository
+from .repository import own_repository
 from .storage import Storage
 
 __all__ = ["BackendMigrator"]
@@ -59,7 +60,7 @@ class BackendMigrator:
 
     def __init__(
         self,
-        batch_size: int = 1000,
+        batch_size: int = BATCH,
         *,
         on_error: Literal["collect", "stop"] = "collect",
         resume: bool = False,
@@ -102,7 +103,7 @@ class BackendMigrator:
             ConflictError: another process is moving into the same collection.
             StorageError: an engine failed; the move can be resumed.
         """
-        leg = leg_of_repositories(_own(source_repo), _own(target_repo), transform_fn)
+        leg = leg_of_repositories(own_repository(source_repo), own_repository(target_repo), transform_fn)
         return self._move([leg], progress_callback)[0]
 
     def move(
@@ -134,7 +135,7 @@ class BackendMigrator:
         transform_fn: Callable[[S], T | None] | None = None,
     ) -> MoveReport:
         """Compare two repositories as ``migrate_data`` does at its end; nothing is written."""
-        leg = leg_of_repositories(_own(source_repo), _own(target_repo), transform_fn)
+        leg = leg_of_repositories(own_repository(source_repo), own_repository(target_repo), transform_fn)
         return self._verify([leg])[0]
 
     def verify(
@@ -248,7 +249,7 @@ class _Work:
         resumed = checkpoint.done
         tell = self._teller(at, leg.name, Stage.COPYING)
         started = perf_counter()
-        copy = Copy(route, ledger, checkpoint, options, _retrying, now_text, tell)
+        copy = Copy(route, ledger, checkpoint, options, _retrying, Ahead, now_text, tell)
         try:
             checkpoint = copy.run()
         except StorageError as error:
@@ -295,7 +296,7 @@ class _Work:
         route = msgspec.structs.replace(leg, there=there).as_it_is()
         tell = self.verifying(at, leg.name)
         started = perf_counter()
-        comparison = Comparison(route, _retrying, self._options.batch_size, tell)
+        comparison = Comparison(route, _retrying, Ahead, self._options.batch_size, tell)
         differences = comparison.run()
         seconds = perf_counter() - started
         return MoveReport(
@@ -325,13 +326,12 @@ def _migrations_of(leg: Leg) -> list[MigrationHistory]:
     return notes
 
 
-def _own(repository: Repository[T]) -> StorageRepository[T]:
-    if not isinstance(repository, StorageRepository):
-        raise ConfigurationError(f"a {type(repository).__name__} does not work on a storage of this library")
-    return repository
-
-
 def _legs(source: Storage, target: Storage, collections: Iterable[str] | None) -> list[Leg]:
+    for storage in (source, target):
+        if not isinstance(storage, Storage):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError(f"a move is between storages, and {type(storage).__name__} is none")
+    if isinstance(collections, str):
+        raise ConfigurationError("collections takes a list of names")
     check_target(target.engine)
     known = source.collections()
     names = list(known) if collections is None else list(dict.fromkeys(collections))

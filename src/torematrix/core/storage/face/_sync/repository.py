@@ -60,7 +60,7 @@ from ..ids import new_id, now_text
 from ..pages import SearchPager, SortPager
 from .contract import Repository
 
-__all__ = ["StorageRepository"]
+__all__ = ["StorageRepository", "own_repository"]
 
 T = TypeVar("T")
 
@@ -355,3 +355,10 @@ class StorageRepository(Repository[T]):
         self._engine.ready()
         if self._collection.plan is None:
             raise StorageError("the collection could not be prepared", collection=self.collection_name)
+
+
+def own_repository(repository: Repository[T]) -> StorageRepository[T]:
+    """The repository itself; ConfigurationError for what does not work on a storage of this library."""
+    if not isinstance(repository, StorageRepository):
+        raise ConfigurationError(f"a {type(repository).__name__} does not work on a storage of this library")
+    return repository

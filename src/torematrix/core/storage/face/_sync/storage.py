@@ -19,7 +19,7 @@ from ...model.markers import Index
 from ...model.schema import schema_of
 from ...model.stored import stored_schema
 from ...model.upgrades import Upgrade
-from ..arguments import transaction_options
+from ..arguments import file_path, transaction_options
 from ..owners import current_owner
 from ..registry import Backend, backend_of_config, loaded
 from ..retries import retrying
@@ -146,7 +146,7 @@ class Storage:
         Raises:
             ConfigurationError: the class or the name is not acceptable.
         """
-        schema = schema_of(entity_class, indexes=tuple(indexes), searchable=searchable, upgrade=upgrade)
+        schema = schema_of(entity_class, indexes=indexes, searchable=searchable, upgrade=upgrade)
         name = collection_name if collection_name is not None else f"{entity_class.__name__.lower()}s"
         return repository_class(self.backend)(self._engine, self._engine.collection(name, schema), self)
 
@@ -194,6 +194,8 @@ class Storage:
             deadline: seconds after which no further attempt is made.
             isolation: as for ``transaction``.
         """
+        if not callable(function):
+            raise InvalidQueryError("what is run in a transaction is a function", operation="transaction")
         observers = self._engine.observers
         nested = self._engine.transaction_now() is not None
         for attempt in retrying(attempts, deadline, again=not nested):
@@ -254,9 +256,10 @@ class Storage:
 
         Raises:
             UnsupportedError: the engine has no file to copy.
+            ConfigurationError: the path names no file.
         """
         self._require(Feature.BACKUP, "backup")
-        return self._engine.driver.backup(Path(path), progress)
+        return self._engine.driver.backup(file_path(path), progress)
 
     def check(self) -> list[str]:
         """Examine the whole database; what is wrong with it, nothing when it is sound."""
