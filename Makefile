@@ -2,7 +2,7 @@
 #
 #   PYTHON=...    the interpreter of the environment (default: python3, when it is 3.11 or later)
 #   ARGS=...      further arguments of the command, for example `make quick ARGS='-k cursor'`
-#   WORKERS=...   processes of the test runner (default: one a core)
+#   WORKERS=...   processes of the test runner (default: one more than there are cores, since some wait for servers and disks)
 #   CORPUS=...    the folder that the demo imports (default: the Python standard library)
 #   FOLDER=...    where the demo's database goes (default: var/demo)
 
@@ -14,7 +14,7 @@ SHELL := bash
 MAKEFLAGS += --no-builtin-rules
 
 PYTHON ?=
-WORKERS ?= auto
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 ARGS ?=
 CORPUS ?=
 FOLDER ?= var/demo
