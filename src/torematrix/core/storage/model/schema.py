@@ -28,6 +28,7 @@ __all__ = [
     "declared_field",
     "describe_field",
     "finished",
+    "forget_schemas",
     "schema_of",
 ]
 
@@ -206,6 +207,11 @@ def _listed(given: object, name: str, what: str) -> Iterable[object]:
     if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
         raise ConfigurationError(f"{name} takes a list of {what}")
     return cast("Iterable[object]", given)
+
+
+def forget_schemas() -> None:
+    """Make schemas anew from now on, with everything that is kept with them: for tests that change what is kept."""
+    _schema_of.cache_clear()
 
 
 def class_schema(schema: Schema) -> Schema:

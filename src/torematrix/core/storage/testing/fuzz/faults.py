@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from ...model.kinds import Kind
+from ...model.schema import forget_schemas
 from ...query.conditions import Matches, Not
 
 __all__ = ["FAULTS", "Fault", "planted"]
@@ -131,8 +132,11 @@ def planted(name: str) -> Generator[None]:
     """An engine with that fault, as long as the block lasts."""
     fault = FAULTS[name]
     with contextlib.ExitStack() as stack:
+        # What engines have made of a place is kept with its schema.
+        stack.callback(forget_schemas)
         for where in fault.where:
             stack.callback(_replace(where, fault.wrong))
+        forget_schemas()
         yield
 
 
