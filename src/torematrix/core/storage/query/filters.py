@@ -29,6 +29,7 @@ __all__ = [
     "SearchHit",
     "SortBy",
     "SortOrder",
+    "listed",
     "parse_operator",
 ]
 
@@ -180,11 +181,11 @@ class F:
 
     def in_(self, values: Iterable[object]) -> QueryFilter:
         """Equal to one of these values."""
-        return QueryFilter(self._path, Operator.IN, _listed(values))
+        return QueryFilter(self._path, Operator.IN, listed(values))
 
     def not_in(self, values: Iterable[object]) -> QueryFilter:
         """Equal to none of these values."""
-        return QueryFilter(self._path, Operator.NOT_IN, _listed(values))
+        return QueryFilter(self._path, Operator.NOT_IN, listed(values))
 
     def is_null(self, value: bool = True) -> QueryFilter:
         """Null or missing (or, with False, neither)."""
@@ -219,8 +220,8 @@ class F:
         return QueryFilter(self._path, Operator.REGEX, pattern)
 
 
-def _listed(values: object) -> list[object]:
-    # A text is a list of its characters, which is hardly what was meant.
+def listed(values: object) -> list[object]:
+    """The values of an ``in``; InvalidQueryError for what is no list of them, a text too."""
     if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
         raise InvalidQueryError("takes a list, a tuple or a set of values")
     return list(cast("Iterable[object]", values))

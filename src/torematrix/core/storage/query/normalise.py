@@ -46,6 +46,7 @@ from .filters import (
     QueryFilter,
     SortBy,
     SortOrder,
+    listed,
     parse_operator,
 )
 from .operations import SortKey
@@ -141,9 +142,7 @@ def _equal(target: Target, operand: Canonical) -> Condition:
 
 def _in(target: Target, value: object) -> Condition:
     # An iterator is used up by the first query, and a second one with the same filter would find nothing.
-    if isinstance(value, (str, bytes, Mapping, Iterator)) or not isinstance(value, Iterable):
-        raise InvalidQueryError("takes a list, a tuple or a set of values")
-    given = list(cast("Iterable[object]", value))
+    given = listed(None if isinstance(value, Iterator) else value)
     scalars, branches = _in_operands(target, given)
     if sum(len(item) if isinstance(item, str) else 8 for item in scalars) > MAX_IN_BYTES:
         raise InvalidQueryError(f"its values come to more than {MAX_IN_BYTES:,} bytes; split the query")
