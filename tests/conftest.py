@@ -13,9 +13,12 @@ Warnings are errors by pyproject.toml; those of the processes that tests start a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -34,3 +37,31 @@ def _warnings_are_errors_in_subprocesses() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONWARNINGS", "error")
         yield
+
+
+@pytest.fixture(scope="session")
+def frozen() -> Callable[[int], AbstractContextManager[None]]:
+    """``with frozen(pid)``: the process does nothing at all, and its sockets stay open."""
+    return _frozen
+
+
+@contextmanager
+def _frozen(pid: int) -> Iterator[None]:
+    process = psutil.Process(pid)
+    process.suspend()
+    try:
+        # The signal is sent by then, not followed: on a busy machine a thread may still answer.
+        deadline = time.monotonic() + 30
+        while not all(_stopped(thread.id) for thread in process.threads()):
+            assert time.monotonic() < deadline, "the process goes on"
+            time.sleep(0.01)
+        yield
+    finally:
+        process.resume()
+
+
+def _stopped(thread: int) -> bool:
+    try:
+        return psutil.Process(thread).status() == psutil.STATUS_STOPPED
+    except psutil.NoSuchProcess:  # It ended before it could stop.
+        return True

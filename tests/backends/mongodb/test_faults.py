@@ -4,8 +4,6 @@ import asyncio
 import contextlib
 import functools
 import gc
-import os
-import signal
 import socket
 import threading
 import time
@@ -230,17 +228,13 @@ def test_a_server_that_restarts(own_server):
         assert notes.patch("a", title="u").title == "u"
 
 
-def test_a_server_that_freezes(own_server):
+def test_a_server_that_freezes(own_server, frozen):
     """A server that no longer answers is given up in time, though its sockets stay open."""
     with Storage.open(own_server.url_of("freezes"), operation_timeout=1, connect_timeout=2) as storage:
         notes = storage.repository(Note, "notes")
         notes.create(Note("t", id="a"))
-        os.kill(own_server.pid, signal.SIGSTOP)
-        try:
-            with within(20), pytest.raises(UnavailableError):
-                notes.get("a")
-        finally:
-            os.kill(own_server.pid, signal.SIGCONT)
+        with frozen(own_server.pid), within(20), pytest.raises(UnavailableError):
+            notes.get("a")
         assert notes.get("a").title == "t"
 
 

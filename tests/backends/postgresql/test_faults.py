@@ -3,9 +3,7 @@
 import asyncio
 import contextlib
 import functools
-import os
 import random
-import signal
 import socket
 import subprocess
 import sys
@@ -286,7 +284,7 @@ async def test_a_server_that_restarts_under_tasks(own_server):
         assert (await notes.get("a")).title == "t"
 
 
-def test_a_server_that_freezes(own_server):
+def test_a_server_that_freezes(own_server, frozen):
     """A server that no longer answers is given up in time, though its sockets stay open."""
     options = {"statement_timeout": 1, "pool_timeout": 2, "schema": "freezes"}
     with Storage.open(own_server.url, **options) as storage:
@@ -294,12 +292,8 @@ def test_a_server_that_freezes(own_server):
         notes.create(Note("t", id="a"))
         with storage.transaction(read_only=True):
             [backend] = storage.native.execute("SELECT pg_backend_pid()").fetchone()
-        os.kill(backend, signal.SIGSTOP)
-        try:
-            with within(20), pytest.raises(UnavailableError):
-                notes.get("a")
-        finally:
-            os.kill(backend, signal.SIGCONT)
+        with frozen(backend), within(20), pytest.raises(UnavailableError):
+            notes.get("a")
         assert notes.get("a").title == "t"
 
 
