@@ -94,3 +94,20 @@ def test_configuring_imports_no_driver(tmp_path: Path) -> None:
     command = [sys.executable, "-c", program, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_typing_extensions_is_not_needed(tmp_path: Path) -> None:
+    """What brings it along is some of the clients; to import it takes longer than most of the package."""
+    program = textwrap.dedent(
+        """
+        import sys
+        sys.modules["typing_extensions"] = None
+        from torematrix.core.storage import Storage
+        for url in ("memory://", f"sqlite:///{sys.argv[1]}/x.db"):
+            with Storage.open(url) as storage:
+                print(storage.repository(dict, "things").create({"a": 1})["a"])
+        """
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "1"]

@@ -6,9 +6,7 @@ was one, is its ``__cause__``. No message holds a secret or a value of a stored 
 
 from __future__ import annotations
 
-from typing import ClassVar, TypedDict
-
-from typing_extensions import Unpack
+from typing import ClassVar, TypedDict, Unpack
 
 __all__ = [
     "CommitUnknown",

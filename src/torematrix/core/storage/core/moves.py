@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, TypeAlias, cast
 
 import msgspec
-from typing_extensions import override
 
+from .._overriding import override
 from ..errors import ConfigurationError, DuplicateError, InvalidEntityError, InvalidQueryError, StorageError
 from ..model.codec import Row
 from ..model.markers import Revision

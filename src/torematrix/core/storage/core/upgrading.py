@@ -11,8 +11,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
-from typing_extensions import override
-
+from .._overriding import override
 from ..errors import InvalidEntityError
 from ..model.codec import Codec, EntryCheck, Row, SizeCheck, json_text, sorted_value
 from ..model.kinds import Canonical, Kind

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
-from typing_extensions import override
-
+from .._overriding import override
 from ..core.observing import Activity, Observer, Wait
 from ..errors import ConfigurationError, StorageError, UnavailableError
 

@@ -8,8 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from typing_extensions import override
-
+from .._overriding import override
 from ..core.observing import Activity, Observer, Pools, Wait
 from ..errors import ConfigurationError
 

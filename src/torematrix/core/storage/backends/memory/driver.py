@@ -9,8 +9,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, ClassVar, Final, cast
 
-from typing_extensions import override
-
+from ..._overriding import override
 from ...capability import Capabilities, Cell, Feature, Support
 from ...core._sync.port import Driver, Session
 from ...core.following import FollowingStep

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pymongo.monitoring import ConnectionCheckOutFailedReason, ConnectionPoolListener
-from typing_extensions import override
 
+from ..._overriding import override
 from ...core.observing import Connections, Waits
 
 __all__ = ["PoolListener"]

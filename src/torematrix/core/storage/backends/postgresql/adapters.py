@@ -10,7 +10,8 @@ from psycopg.adapt import AdaptersMap, Dumper
 from psycopg.pq import Format
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import TextLoader
-from typing_extensions import override
+
+from ..._overriding import override
 
 __all__ = ["ADAPTERS", "adapt_copy"]
 

@@ -15,8 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from typing_extensions import override
-
+from ..._overriding import override
 from ...model.codec import json_text
 from ...model.kinds import Canonical, Kind, Scalar, family
 from ...query.conditions import (

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from typing_extensions import override
 
+from ..._overriding import override
 from ...model.codec import json_text
 from ...model.kinds import Canonical, Kind
 from ...query.conditions import Behind, Compare, Condition, In, ScalarValue, Target

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 import apsw
 import msgspec
-from typing_extensions import override
 
+from ..._overriding import override
 from ...capability import Capabilities
 from ...core._sync.port import Driver, Session
 from ...core.following import FollowingStep

@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Generator
 from typing import Any, Final, Self
 
-from typing_extensions import override
+from torematrix.core.storage._overriding import override
 
 from ...face._async import repository as waiting
 from ...face._sync import repository as blocking

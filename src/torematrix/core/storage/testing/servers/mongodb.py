@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
 
-from typing_extensions import override
+from torematrix.core.storage._overriding import override
 
 from .docker import DockerMongoDB
 from .errors import ServerError

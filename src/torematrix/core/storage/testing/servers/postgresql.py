@@ -9,7 +9,7 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
 
-from typing_extensions import override
+from torematrix.core.storage._overriding import override
 
 from .docker import DockerPostgreSQL
 from .errors import ServerError

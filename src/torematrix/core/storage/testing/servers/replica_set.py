@@ -8,7 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from typing_extensions import override
+from torematrix.core.storage._overriding import override
 
 from .errors import ServerError
 from .home import Home

@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Final, TypeVar
 
 from bson.errors import BSONError
 from pymongo.errors import PyMongoError
-from typing_extensions import override
 
+from ...._overriding import override
 from ....capability import Capabilities, Feature
 from ....core._async.port import AsyncDriver, AsyncSession
 from ....core.following import FollowingStep

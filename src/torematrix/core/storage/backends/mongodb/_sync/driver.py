@@ -14,8 +14,8 @@ from typing import Any, ClassVar, Final, TypeVar
 
 from bson.errors import BSONError
 from pymongo.errors import PyMongoError
-from typing_extensions import override
 
+from ...._overriding import override
 from ....capability import Capabilities, Feature
 from ....core._sync.port import Driver, Session
 from ....core.following import FollowingStep

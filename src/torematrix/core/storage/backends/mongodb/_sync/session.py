@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from pymongo import timeout
 from pymongo.errors import PyMongoError
-from typing_extensions import override
 
+from ...._overriding import override
 from ....core._sync.port import Session
 from ....errors import CommitUnknown, StorageError, TransactionError
 from ..errors import COMMIT_UNKNOWN, NO_SUCH_TRANSACTION

@@ -9,8 +9,8 @@ from typing import Any, Final, Self
 import psycopg
 from psycopg import AsyncConnection, AsyncRawCursor, pq
 from psycopg.abc import PQGen
-from typing_extensions import override
 
+from ...._overriding import override
 from ..config import Durability, PostgreSQLConfig
 from ..quoting import quote_name
 

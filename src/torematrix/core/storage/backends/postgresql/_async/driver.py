@@ -9,8 +9,8 @@ from time import monotonic
 from typing import Any, ClassVar
 
 import psycopg
-from typing_extensions import override
 
+from ...._overriding import override
 from ....capability import Capabilities, Feature
 from ....core._async.port import AsyncDriver, AsyncSession
 from ....core.following import FollowingStep

@@ -10,8 +10,8 @@ from typing import Any, Final, Self
 import psycopg
 from psycopg import Connection, RawCursor, pq
 from psycopg.abc import PQGen
-from typing_extensions import override
 
+from ...._overriding import override
 from ..config import Durability, PostgreSQLConfig
 from ..quoting import quote_name
 

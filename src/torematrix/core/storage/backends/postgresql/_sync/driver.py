@@ -10,8 +10,8 @@ from time import monotonic
 from typing import Any, ClassVar
 
 import psycopg
-from typing_extensions import override
 
+from ...._overriding import override
 from ....capability import Capabilities, Feature
 from ....core._sync.port import Driver, Session
 from ....core.following import FollowingStep

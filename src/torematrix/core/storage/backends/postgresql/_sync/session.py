@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 import psycopg
-from typing_extensions import override
 
+from ...._overriding import override
 from ....core._sync.port import Session
 from ....core.options import Isolation, TransactionOptions
 from ....errors import StorageError, TransactionError

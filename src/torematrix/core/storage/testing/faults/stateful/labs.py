@@ -13,7 +13,8 @@ import msgspec
 import psycopg
 from hypothesis import strategies as st
 from pymongo import MongoClient
-from typing_extensions import override
+
+from torematrix.core.storage._overriding import override
 
 from ....errors import StorageError
 from ....face._async.storage import AsyncStorage

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
-from typing_extensions import override
+
+from torematrix.core.storage._overriding import override
 
 from ....errors import StorageError
 from ...fuzz.clock import StillClock
