@@ -16,12 +16,19 @@ from urllib.parse import parse_qsl
 import psycopg
 import pytest
 
+from torematrix.core.storage import Storage
 from torematrix.core.storage.backends.postgresql._sync import search
 from torematrix.core.storage.backends.postgresql._sync.driver import PostgreSQLDriver
 from torematrix.core.storage.backends.postgresql.compile import Sql
 from torematrix.core.storage.backends.postgresql.config import PostgreSQLConfig, options_from_url
 from torematrix.core.storage.core.options import TransactionOptions
-from torematrix.core.storage.errors import ConfigurationError, ConflictError, DuplicateError, NotFoundError
+from torematrix.core.storage.errors import (
+    ConfigurationError,
+    ConflictError,
+    DuplicateError,
+    NotFoundError,
+    TransactionError,
+)
 from torematrix.core.storage.model.markers import Index, Searchable
 from torematrix.core.storage.query.filters import F
 from torematrix.core.storage.query.normalise import condition_of
@@ -546,6 +553,27 @@ def test_declared_otherwise_meanwhile(driver, url):
     again.insert_in(again.reference, Page("1", "a", "b"))
     again.search("a OR b")
     again.check_tables()
+
+
+def test_declared_otherwise_within_a_transaction(url):
+    """It dooms the transaction: the statement has failed, and what the write had done by then is not kept."""
+    with Storage.open(url) as storage, Storage.open(url) as other:
+        plain = storage.repository(dict, "plain", searchable=[])
+        pages = storage.repository(Page, "pages")
+        pages.create(Page("1", "a", "b"))
+        other.repository(Otherwise, "pages").count()
+        for write in (
+            lambda: pages.delete("1"),
+            lambda: pages.patch("1", title="b"),
+            lambda: pages.upsert(Page("1", "c", "d")),
+            lambda: pages.bulk_update([Page("1", "c", "d")]),
+        ):
+            with pytest.raises(TransactionError), storage.transaction():  # noqa: PT012
+                plain.create({"a": 1})
+                with pytest.raises(ConfigurationError, match="declared otherwise"):
+                    write()
+        assert plain.count() == 0
+        assert pages.get("1").title == "a"
 
 
 def test_a_row_is_never_indexed_twice(driver):

@@ -48,7 +48,7 @@ class StorageError(Exception):
 
     retryable_by_default: ClassVar[bool] = False
     # Whether the error, raised by an operation inside a transaction, leaves that transaction without a way to commit.
-    dooms: ClassVar[bool] = True
+    dooms: bool = True
 
     def __init__(
         self,

@@ -95,7 +95,7 @@ class MongoDBConfig(Configuration, frozen=True, kw_only=True, forbid_unknown_fie
 
     connection: str = "mongodb://localhost:27017"
     database: str = "torematrix"
-    pool_size: int = 20
+    pool_size: int = 100
     pool_timeout: float = 10.0
     connect_timeout: float = 10.0
     operation_timeout: float = 30.0

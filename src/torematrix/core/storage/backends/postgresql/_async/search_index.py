@@ -49,12 +49,16 @@ def declared_alike(plan: TablePlan) -> Generator[None]:
     try:
         yield
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
-        raise ConfigurationError(
+        failure = ConfigurationError(
             f"what is searchable in {plan.collection!r} has been declared otherwise since it was opened; "
             "declare it alike everywhere, and open the storage again",
             backend=BACKEND,
             collection=plan.collection,
-        ) from error
+        )
+        failure.dooms = (
+            True  # the statement has failed, and within a transaction PostgreSQL takes none after that
+        )
+        raise failure from error
 
 
 # ------------------------------------------------------------------------------------------------------------- writes

@@ -47,7 +47,8 @@ _MARK: Final = "torematrix_write"
 async def _undone_alone(link: AsyncLink) -> AsyncGenerator[None]:
     """Within a session: what fails in here is undone, and what went before stays as it was.
 
-    Outside one there is nothing before, and whoever began the transaction, if there is one, rolls it back.
+    Outside one there is nothing before, and whoever began the transaction, if there is one, rolls it back. Nor is it
+    needed where every refusal comes before the first write: what fails after that dooms the transaction.
     """
     if not link.in_session:
         yield
@@ -192,9 +193,9 @@ async def replace_many(link: AsyncLink, plan: TablePlan, rows: Sequence[Row]) ->
     """Replace rows, all or none; the rows as stored."""
     if not rows:
         return []
+    if plan.text_indexes:
+        return await _replace_indexed(link, plan, rows)
     async with _undone_alone(link):
-        if plan.text_indexes:
-            return await _replace_indexed(link, plan, rows)
         arrays = plan.columns_of(rows)
         if plan.unique:
             # Before a unique value can be refused: every row is there, and is what it was.
@@ -299,23 +300,22 @@ async def upsert(link: AsyncLink, plan: TablePlan, operation: Upsert) -> Row:
 async def upsert_indexed(link: AsyncLink, plan: TablePlan, operation: Upsert) -> Row:
     """The same where texts are indexed."""
     entity_id = operation.inserted[0]
-    async with _undone_alone(link):
-        if entity_id not in await _locked(link, plan, [entity_id]):
-            statement = (
-                f"INSERT INTO {plan.table} ({plan.select}) VALUES ({plan.marks}) "
-                "ON CONFLICT (id) DO NOTHING RETURNING seq"
-            )
-            try:
-                found = await fetch(link, statement, plan.to_native(operation.inserted))
-            except psycopg.Error as error:
-                if not is_duplicate(error):
-                    raise
-                raise _duplicate(plan, error, (operation.inserted,)) from error
-            if found:
-                await search.add(link, plan, [(found[0][0], operation.inserted)])
-                return operation.inserted
-            # Another transaction was first, and has committed by now.
-        return (await _replace_indexed(link, plan, [operation.replacing]))[0]
+    if entity_id not in await _locked(link, plan, [entity_id]):
+        statement = (
+            f"INSERT INTO {plan.table} ({plan.select}) VALUES ({plan.marks}) "
+            "ON CONFLICT (id) DO NOTHING RETURNING seq"
+        )
+        try:
+            found = await fetch(link, statement, plan.to_native(operation.inserted))
+        except psycopg.Error as error:
+            if not is_duplicate(error):
+                raise
+            raise _duplicate(plan, error, (operation.inserted,)) from error
+        if found:
+            await search.add(link, plan, [(found[0][0], operation.inserted)])
+            return operation.inserted
+        # Another transaction was first, and has committed by now.
+    return (await _replace_indexed(link, plan, [operation.replacing]))[0]
 
 
 def takes_the_row(plan: TablePlan, operation: Patch) -> bool:
@@ -367,16 +367,15 @@ async def _not_patched(link: AsyncLink, plan: TablePlan, operation: Patch) -> St
 
 async def patch_row(link: AsyncLink, plan: TablePlan, operation: Patch) -> Row:
     """The same where the row has to be seen."""
-    async with _undone_alone(link):
-        found = (await _locked(link, plan, [operation.id])).get(operation.id)
-        if found is None:
-            raise plan.rules.not_found(operation.id, "patch")
-        seq, old = found
-        new = plan.rules.patched(old, operation)
-        plan.rules.check_revision(old, new)
-        new = plan.rules.replaced(old, new)
-        await _store(link, plan, [(seq, old, new)])
-        return new
+    found = (await _locked(link, plan, [operation.id])).get(operation.id)
+    if found is None:
+        raise plan.rules.not_found(operation.id, "patch")
+    seq, old = found
+    new = plan.rules.patched(old, operation)
+    plan.rules.check_revision(old, new)
+    new = plan.rules.replaced(old, new)
+    await _store(link, plan, [(seq, old, new)])
+    return new
 
 
 # ------------------------------------------------------------------------------------------------------------ removing
@@ -391,7 +390,6 @@ async def remove(link: AsyncLink, plan: TablePlan, ids: Sequence[str]) -> int:
 
 async def remove_indexed(link: AsyncLink, plan: TablePlan, ids: Sequence[str]) -> int:
     """The same where texts are indexed."""
-    async with _undone_alone(link):
-        gone = await fetch(link, f"{plan.delete_many} RETURNING seq", (array_text(ids),))
-        await search.remove(link, plan, [row[0] for row in gone])
-        return len(gone)
+    gone = await fetch(link, f"{plan.delete_many} RETURNING seq", (array_text(ids),))
+    await search.remove(link, plan, [row[0] for row in gone])
+    return len(gone)

@@ -48,7 +48,8 @@ _MARK: Final = "torematrix_write"
 def _undone_alone(link: Link) -> Generator[None, None, None]:
     """Within a session: what fails in here is undone, and what went before stays as it was.
 
-    Outside one there is nothing before, and whoever began the transaction, if there is one, rolls it back.
+    Outside one there is nothing before, and whoever began the transaction, if there is one, rolls it back. Nor is it
+    needed where every refusal comes before the first write: what fails after that dooms the transaction.
     """
     if not link.in_session:
         yield
@@ -191,9 +192,9 @@ def replace_many(link: Link, plan: TablePlan, rows: Sequence[Row]) -> list[Row]:
     """Replace rows, all or none; the rows as stored."""
     if not rows:
         return []
+    if plan.text_indexes:
+        return _replace_indexed(link, plan, rows)
     with _undone_alone(link):
-        if plan.text_indexes:
-            return _replace_indexed(link, plan, rows)
         arrays = plan.columns_of(rows)
         if plan.unique:
             # Before a unique value can be refused: every row is there, and is what it was.
@@ -298,23 +299,22 @@ def upsert(link: Link, plan: TablePlan, operation: Upsert) -> Row:
 def upsert_indexed(link: Link, plan: TablePlan, operation: Upsert) -> Row:
     """The same where texts are indexed."""
     entity_id = operation.inserted[0]
-    with _undone_alone(link):
-        if entity_id not in _locked(link, plan, [entity_id]):
-            statement = (
-                f"INSERT INTO {plan.table} ({plan.select}) VALUES ({plan.marks}) "
-                "ON CONFLICT (id) DO NOTHING RETURNING seq"
-            )
-            try:
-                found = fetch(link, statement, plan.to_native(operation.inserted))
-            except psycopg.Error as error:
-                if not is_duplicate(error):
-                    raise
-                raise _duplicate(plan, error, (operation.inserted,)) from error
-            if found:
-                search.add(link, plan, [(found[0][0], operation.inserted)])
-                return operation.inserted
-            # Another transaction was first, and has committed by now.
-        return _replace_indexed(link, plan, [operation.replacing])[0]
+    if entity_id not in _locked(link, plan, [entity_id]):
+        statement = (
+            f"INSERT INTO {plan.table} ({plan.select}) VALUES ({plan.marks}) "
+            "ON CONFLICT (id) DO NOTHING RETURNING seq"
+        )
+        try:
+            found = fetch(link, statement, plan.to_native(operation.inserted))
+        except psycopg.Error as error:
+            if not is_duplicate(error):
+                raise
+            raise _duplicate(plan, error, (operation.inserted,)) from error
+        if found:
+            search.add(link, plan, [(found[0][0], operation.inserted)])
+            return operation.inserted
+        # Another transaction was first, and has committed by now.
+    return _replace_indexed(link, plan, [operation.replacing])[0]
 
 
 def takes_the_row(plan: TablePlan, operation: Patch) -> bool:
@@ -366,16 +366,15 @@ def _not_patched(link: Link, plan: TablePlan, operation: Patch) -> StorageError:
 
 def patch_row(link: Link, plan: TablePlan, operation: Patch) -> Row:
     """The same where the row has to be seen."""
-    with _undone_alone(link):
-        found = _locked(link, plan, [operation.id]).get(operation.id)
-        if found is None:
-            raise plan.rules.not_found(operation.id, "patch")
-        seq, old = found
-        new = plan.rules.patched(old, operation)
-        plan.rules.check_revision(old, new)
-        new = plan.rules.replaced(old, new)
-        _store(link, plan, [(seq, old, new)])
-        return new
+    found = _locked(link, plan, [operation.id]).get(operation.id)
+    if found is None:
+        raise plan.rules.not_found(operation.id, "patch")
+    seq, old = found
+    new = plan.rules.patched(old, operation)
+    plan.rules.check_revision(old, new)
+    new = plan.rules.replaced(old, new)
+    _store(link, plan, [(seq, old, new)])
+    return new
 
 
 # ------------------------------------------------------------------------------------------------------------ removing
@@ -390,7 +389,6 @@ def remove(link: Link, plan: TablePlan, ids: Sequence[str]) -> int:
 
 def remove_indexed(link: Link, plan: TablePlan, ids: Sequence[str]) -> int:
     """The same where texts are indexed."""
-    with _undone_alone(link):
-        gone = fetch(link, f"{plan.delete_many} RETURNING seq", (array_text(ids),))
-        search.remove(link, plan, [row[0] for row in gone])
-        return len(gone)
+    gone = fetch(link, f"{plan.delete_many} RETURNING seq", (array_text(ids),))
+    search.remove(link, plan, [row[0] for row in gone])
+    return len(gone)
