@@ -12,6 +12,7 @@ from ..query.cursors import (
     SearchEdge,
     SortEdge,
     fingerprint,
+    fingerprint_of_list,
     open_cursor,
     seal_cursor,
     segments_after,
@@ -44,7 +45,7 @@ class SortPager:
         self._place = order.place
         self._limit = page.limit
         self._key = key
-        self._query = fingerprint(collection.name, condition, order)
+        self._query = fingerprint_of_list(collection.name, condition, order)
         self._backwards = page.before is not None
         self._walk = order.backwards if self._backwards else order
         self._started = page.after is not None or self._backwards

@@ -20,6 +20,7 @@ import msgspec
 from ..errors import InvalidQueryError
 from .conditions import (
     FALSE,
+    TRUE,
     Behind,
     Compare,
     Comparison,
@@ -34,7 +35,15 @@ from .conditions import (
 from .operations import SearchStatistics, SortKey
 from .orders import Order
 
-__all__ = ["SearchEdge", "SortEdge", "fingerprint", "open_cursor", "seal_cursor", "segments_after"]
+__all__ = [
+    "SearchEdge",
+    "SortEdge",
+    "fingerprint",
+    "fingerprint_of_list",
+    "open_cursor",
+    "seal_cursor",
+    "segments_after",
+]
 
 _SIGNATURE_BYTES = 16
 _LONGEST = 200_000
@@ -69,6 +78,16 @@ _decoder: msgspec.msgpack.Decoder[SortEdge | SearchEdge] = msgspec.msgpack.Decod
 def fingerprint(*parts: object) -> bytes:
     """Eight bytes that tell one query from another, the same in every process."""
     return hashlib.blake2b(msgspec.msgpack.encode(_plain(parts)), digest_size=8).digest()
+
+
+def fingerprint_of_list(collection: str, condition: Condition, order: Order) -> bytes:
+    """The fingerprint of a list of what meets the condition; without one the order keeps it."""
+    if condition is not TRUE:
+        return fingerprint(collection, condition, order)
+    found = order.fingerprints.get(collection)
+    if found is None:
+        found = order.fingerprints[collection] = fingerprint(collection, condition, order)
+    return found
 
 
 def _plain(value: object) -> object:

@@ -19,16 +19,19 @@ class Order(tuple[SortKey, ...]):  # noqa: SLOT001 - what is kept with it is kep
 
     Attributes:
         compiled: what engines have made of it, each under a key of its own.
+        fingerprints: what tells the question for everything in this order from others, by collection.
     """
 
     schema: Schema
     compiled: dict[object, str]
+    fingerprints: dict[str, bytes]
 
     def __new__(cls, keys: Iterable[SortKey], schema: Schema) -> Self:
         """The order of these keys."""
         order = super().__new__(cls, keys)
         order.schema = schema
         order.compiled = {}
+        order.fingerprints = {}
         return order
 
     @cached_property
