@@ -11,7 +11,7 @@ Most values compare, sort and are unique as MongoDB has it, just where they stan
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -44,6 +44,10 @@ class Keyed(msgspec.Struct, frozen=True):
     def path(self) -> str:
         """Where it stands in a document."""
         return f"{KEYS}.{self.name}"
+
+
+_KEY_PATH: Final = "mongodb: key path"
+"""By what targets keep it: it follows from them and the schema that they belong to."""
 
 
 class Places:
@@ -103,6 +107,12 @@ class Places:
 
     def key_path(self, target: Target) -> str | None:
         """Where a place sorts and compares, if MongoDB can do that by what stands there."""
+        path = target.compiled.get(_KEY_PATH)
+        if path is None:
+            path = target.compiled[_KEY_PATH] = self._key_path(target) or ""
+        return path or None
+
+    def _key_path(self, target: Target) -> str | None:
         keyed = None if target.in_element else self.keyed.get(target.steps)
         if keyed is not None:
             return keyed.path

@@ -25,6 +25,8 @@ __all__ = ["shallow"]
 
 def shallow(condition: Condition, depth: int) -> Condition:
     """The condition with at most about ``depth`` levels of and, or and not."""
+    if _depth(condition) <= depth:
+        return condition
     condition = _flat(condition)
     deep = _depth(condition)
     if deep <= depth:
@@ -62,6 +64,8 @@ def _flat(condition: Condition) -> Condition:
 
 
 def _depth(condition: Condition) -> int:
+    if isinstance(condition, Behind):
+        return 2 * len(condition.targets) + 1  # spelled out
     return 1 + max(map(_depth, _items(condition)), default=0)
 
 
