@@ -125,12 +125,10 @@ def open_cursor(text: str, key: bytes, query: bytes) -> SortEdge | SearchEdge:
     if len(text) > _LONGEST:
         _refuse("it is too long")
     try:
-        sealed = base64.b64decode(
-            text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True
-        )
+        sealed = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
     except ValueError:  # as are the errors of encoding and of base64
         sealed = b""
-    if _text(sealed) != text:  # base64 leaves room for several texts of the same bytes
+    if _text(sealed) != text:  # several texts stand for the same bytes, and what is no base64 is passed over
         _refuse("it is not the text that a page gave")
     signature, body = sealed[:_SIGNATURE_BYTES], sealed[_SIGNATURE_BYTES:]
     if not hmac.compare_digest(signature, _sign(body, key)):
