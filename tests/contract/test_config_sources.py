@@ -81,7 +81,7 @@ CASES = [
             "database": "torematrix",
             "user": "app user",
             "password": "p@ss:w/rd?#+%",
-            "pool_size": 100,
+            "pool_size": 20,
         },
         "postgresql://app%20user:p%40ss%3Aw%2Frd%3F%23+%25@db.example.com:6543/torematrix?pool_size=20",
         {
