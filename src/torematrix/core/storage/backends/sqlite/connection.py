@@ -82,7 +82,7 @@ def _set_up(connection: apsw.Connection, config: SQLiteConfig, may_write: bool) 
     # By triggers a live move learns what is written (see ``following``); the schema is not trusted to call anything.
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 1)
     # A damaged page is noticed before something is written to it. Whoever only reads cannot spread the damage, and pays
-    # a fifth of the time of a get for it where the pages come from the disk.
+    # an eighth of the time of a get for it where the pages come from the disk.
     connection.pragma("cell_size_check", may_write)
     connection.pragma("cache_size", -(config.cache_bytes // 1024))
     connection.pragma("temp_store", "memory")

@@ -55,9 +55,8 @@ def declared_alike(plan: TablePlan) -> Generator[None]:
             backend=BACKEND,
             collection=plan.collection,
         )
-        failure.dooms = (
-            True  # the statement has failed, and within a transaction PostgreSQL takes none after that
-        )
+        # The statement has failed, and within a transaction PostgreSQL takes none after that.
+        failure.dooms = True
         raise failure from error
 
 
